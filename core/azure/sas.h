@@ -1,0 +1,33 @@
+/* Shared access signatures. Pure; any thread. */
+#ifndef BERTH_AZURE_SAS_H
+#define BERTH_AZURE_SAS_H
+
+#include "core/base/err.h"
+#include "core/base/secret.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SAS_SKEW_S 300 /* a token is still good this long after its end: clocks differ */
+
+/* Makes "SharedAccessSignature sr=...&sig=...&se=...[&skn=...]" for RESOURCE (not yet encoded), signed with the base64 KEY, good until EXPIRY_S. */
+int sas_make(const char *resource, const char *key_base64, uint64_t expiry_s, const char *policy, struct secret *ret_token, struct err *err);
+
+struct sas {
+    char resource[600]; /* decoded sr */
+    char sr[900];       /* literally as received: what was signed */
+    char policy[130];   /* skn; empty where none */
+    unsigned char signature[32];
+    uint64_t expiry_s;
+};
+
+/* Takes a token apart; field order is free. */
+int sas_parse(const char *token, size_t len, struct sas *ret, struct err *err);
+
+/* True when the signature fits the base64 KEY (constant time). */
+bool sas_signed_by(const struct sas *s, const char *key_base64);
+/* True when RESOURCE of the token is TARGET or a whole-segment prefix of it, ignoring case. */
+bool sas_covers(const struct sas *s, const char *target);
+bool sas_expired(const struct sas *s, uint64_t now_s);
+
+#endif

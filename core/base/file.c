@@ -1,0 +1,149 @@
+/* See file.h. */
+#include "core/base/file.h"
+
+#include "core/base/mem.h"
+#include "core/base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+int file_read(const char *path, size_t max, struct buf *out, struct err *err)
+{
+    /* O_NONBLOCK: opening a FIFO that nobody writes must not hang. */
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_sys(err, errno, "read %s", path);
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, ERR_INVALID, "read %s: not a regular file", path);
+
+    size_t start = out->len;
+    for (;;) {
+        char *room = buf_reserve(out, 16384);
+        ssize_t n = read(fd, room, 16384);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_sys(err, errno, "read %s", path);
+        if (n == 0)
+            return 0;
+        out->len += (size_t)n;
+        if (out->len - start > max)
+            return err_set(err, ERR_NO_SPACE, "read %s: larger than %zu bytes", path, max);
+    }
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int file_sync_parent(const char *path, struct err *err)
+{
+    auto_free char *copy = xstrdup(path);
+    const char *dir = dirname(copy);
+    auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        return err_sys(err, errno, "sync folder %s", dir);
+    return 0;
+}
+
+int file_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+    auto_free char *tmp = xasprintf("%s.XXXXXX", path);
+    int fd = mkostemp(tmp, O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, errno, "write %s", path);
+
+    bool ok = fchmod(fd, mode) == 0 && write_all(fd, data, len) == 0 && fsync(fd) == 0;
+    int why = errno;
+    if (close(fd) < 0 && ok) {
+        ok = false;
+        why = errno;
+    }
+    if (ok && rename(tmp, path) < 0) {
+        ok = false;
+        why = errno;
+    }
+    if (!ok) {
+        (void)unlink(tmp);
+        return err_sys(err, why, "write %s", path);
+    }
+    return file_sync_parent(path, err);
+}
+
+int file_mkdirs(const char *path, mode_t mode, struct err *err)
+{
+    auto_free char *copy = xstrdup(path);
+    for (char *at = copy + 1;; at++) {
+        if (*at && *at != '/')
+            continue;
+        char kept = *at;
+        *at = '\0';
+        if (mkdir(copy, mode) == 0) {
+            if (chmod(copy, mode) < 0)
+                return err_sys(err, errno, "make folder %s", copy);
+        } else if (errno != EEXIST) {
+            return err_sys(err, errno, "make folder %s", copy);
+        }
+        if (!kept)
+            break;
+        *at = kept;
+    }
+    struct stat st;
+    if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+        return err_set(err, ERR_EXISTS, "make folder %s: something else has that name", path);
+    return 0;
+}
+
+int file_lock(const char *path, bool wait, struct err *err)
+{
+    auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return err_sys(err, errno, "open lock %s", path);
+    while (flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) < 0) {
+        if (errno == EWOULDBLOCK)
+            return err_set(err, ERR_BUSY, "another process holds %s", path);
+        if (errno != EINTR)
+            return err_sys(err, errno, "lock %s", path);
+    }
+    int held = fd;
+    fd = -1;
+    return held;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+int file_remove_tree(const char *path, struct err *err)
+{
+    if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 && errno != ENOENT)
+        return err_sys(err, errno, "remove %s", path);
+    return 0;
+}
+
+bool file_exists(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
