@@ -149,4 +149,123 @@ $(BUILD)/%.o: %.c
 CFLAGS.core := -isystem /usr/share/include/llhttp
 CFLAGS.tui := -DNCURSES_NOMACROS
 
+
+# ---------------------------------------------------------------------------------------------- set-up
+# $(call need,PACKAGES): installs what is missing when root, else names it and stops.
+define need
+	@missing=$$(for p in $(1); do dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+	[ -z "$$missing" ] || if [ "$$(id -u)" = 0 ]; then \
+	  echo "Installing: "$$missing; \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing >build/apt.log 2>&1 \
+	    || { tail -n 20 build/apt.log; echo "apt could not install what Berth needs (log: build/apt.log)."; exit 1; }; \
+	else \
+	  echo "Berth needs these Debian packages. Ask an administrator to run:"; \
+	  echo "    apt-get install --no-install-recommends" $$missing; exit 1; \
+	fi
+endef
+
+deps:
+	@mkdir -p build
+	$(call need,$(DEPS_BUILD) $(DEPS_RUN))
+
+deps-test: deps
+	$(call need,$(DEPS_TEST))
+
+# The main job. A second make reads pkg-config anew once the packages are there.
+run: deps
+	@$(MAKE) --no-print-directory MODE=release all bundle
+	@build/release/berth
+
+build/release/berth-sensor: vm/guest/image/sensor/berth_sensor.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -Os -static -s -o $@ $<
+
+# The recipe decides itself whether anything changed.
+bundle:
+	@$(MAKE) --no-print-directory MODE=release build/release/berth-edged build/release/berth-sensor
+	@vm/guest/image/build.sh --edged build/release/berth-edged --sensor build/release/berth-sensor --out build/bundle
+
+PREFIX ?= /usr
+install:
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/berth/bundle
+	install -m 0755 $(addprefix build/release/,berth berthd berth-hub) $(DESTDIR)$(PREFIX)/bin
+	cp -r build/bundle/. $(DESTDIR)$(PREFIX)/share/berth/bundle
+
+# ---------------------------------------------------------------------------------------------- tests
+UNIT_OBJS := $(call objs,$(wildcard tests/unit/*.c))
+ALL_LIBS := $(call lib,$(LAYERS))
+CFLAGS.tests := -isystem /usr/share/include/llhttp
+
+$(BUILD)/test-unit: $(UNIT_OBJS) $(ALL_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(UNIT_OBJS) -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS.test) -lcriterion
+
+$(BUILD)/tests/integration/%: $(BUILD)/tests/integration/%.o $(ALL_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS.test) -lvterm -lutil
+
+$(BUILD)/tests/tools/%: $(BUILD)/tests/tools/%.o $(ALL_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS.test)
+
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(ALL_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS.test) -lutil
+
+INTEGRATION := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/*.c))
+TEST_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+
+unit: $(BUILD)/test-unit
+	@tests/run.sh unit $(BUILD)
+integration: all $(INTEGRATION) $(TEST_TOOLS)
+	@tests/run.sh integration $(BUILD)
+e2e:
+	@$(MAKE) --no-print-directory MODE=release all bundle $(patsubst %.c,build/release/%,$(wildcard tests/tools/*.c))
+	@tests/run.sh e2e build/release
+test: unit integration
+asan:
+	@$(MAKE) --no-print-directory MODE=asan unit integration
+bench: deps-test
+	@$(MAKE) --no-print-directory MODE=release all bundle bench-build
+	@tests/run.sh bench build/release
+bench-build: $(BENCHES) $(TEST_TOOLS)
+.PHONY: bench-build
+
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+T ?= 10
+fuzz:
+	@$(MAKE) --no-print-directory MODE=fuzz CC=clang $(FUZZERS)
+fuzz-run: fuzz
+	@tests/run.sh fuzz build/fuzz $(T)
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o $(ALL_LIBS)
+	$(call say,LD,$@)
+	$(Q)clang $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS.test)
+
+# ---------------------------------------------------------------------------------------------- static checks
+C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+lint:
+	@tests/lint/layers.sh && tests/lint/banned.sh && tests/lint/sizes.sh
+	@shellcheck -x $$(git ls-files '*.sh' .ci/run)
+	@codespell -q 3 -L ue,inout,crate,fo,te,ro,ser README.md $(C_FILES)
+fmt:
+	@clang-format -i $(C_FILES)
+fmt-check:
+	@clang-format --dry-run -Werror $(C_FILES) 2>&1 | head -n 20; exit $${PIPESTATUS[0]}
+fmt-check: SHELL := /bin/bash
+tidy:
+	@printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P2 -n3 tests/lint/tidy.sh
+cppcheck:
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --library=posix,gnu \
+	  --suppress=missingIncludeSystem --error-exitcode=1 -I. $(filter-out tests/%,$(C_FILES))
+scan:
+	@scan-build --status-bugs $(MAKE) --no-print-directory MODE=debug BUILD=build/scan all
+
+check:
+	@tests/run.sh check
+
+clean:
+	rm -rf build
+
 -include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')

@@ -10,8 +10,10 @@
 
 #define SAS_SKEW_S 300 /* a token is still good this long after its end: clocks differ */
 
-/* Makes "SharedAccessSignature sr=...&sig=...&se=...[&skn=...]" for RESOURCE (not yet encoded), signed with the base64 KEY, good until EXPIRY_S. */
-int sas_make(const char *resource, const char *key_base64, uint64_t expiry_s, const char *policy, struct secret *ret_token, struct err *err);
+/* Makes "SharedAccessSignature sr=...&sig=...&se=...[&skn=...]" for RESOURCE (not yet encoded),
+ * signed with the base64 KEY, good until EXPIRY_S. */
+int sas_make(const char *resource, const char *key_base64, uint64_t expiry_s, const char *policy,
+             struct secret *ret_token, struct err *err);
 
 struct sas {
     char resource[600]; /* decoded sr */

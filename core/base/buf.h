@@ -1,5 +1,6 @@
-/* A growing byte buffer, always NUL-terminated behind len. `struct buf b = {0}` is a valid empty one. Whoever appends
- * bytes from a peer bounds the total first: growth itself has no limit but memory. */
+/* A growing byte buffer, always NUL-terminated behind len. `struct buf b = {0}` is a valid empty
+ * one. Whoever appends bytes from a peer bounds the total first: growth itself has no limit but
+ * memory. */
 #ifndef BERTH_BASE_BUF_H
 #define BERTH_BASE_BUF_H
 
@@ -16,7 +17,7 @@ struct buf {
 
 void buf_done(struct buf *b); /* frees; b is empty and usable again */
 void buf_wipe(struct buf *b); /* overwrites the content, then buf_done() */
-#define auto_buf ATTR_CLEANUP(buf_done)
+#define auto_buf       ATTR_CLEANUP(buf_done)
 #define auto_wiped_buf ATTR_CLEANUP(buf_wipe)
 
 /* Makes room for MORE bytes behind len and returns where they go; the caller then adds to len. */

@@ -92,7 +92,8 @@ bool clock_parse(const char *text, uint64_t *ret_wall_ms)
         return false;
     at++;
     if (!take_number(&at, 2, ':', &tm.tm_hour) || !take_number(&at, 2, ':', &tm.tm_min) ||
-        !take_number(&at, 2, 0, &tm.tm_sec) || !take_fraction(&at, &ms) || !take_zone(&at, &offset_s) || *at)
+        !take_number(&at, 2, 0, &tm.tm_sec) || !take_fraction(&at, &ms) ||
+        !take_zone(&at, &offset_s) || *at)
         return false;
     if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
         tm.tm_min > 59 || tm.tm_sec > 60)

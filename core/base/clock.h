@@ -15,7 +15,8 @@ uint64_t clock_wall_ms(void); /* since 1970, UTC */
 
 /* "2026-11-21T14:31:02.118Z"; "" for 0. */
 void clock_format(char *to, size_t size, uint64_t wall_ms);
-/* RFC 3339 with any fraction and a zone (Z or +hh:mm) to ms since 1970. False where it is not that. */
+/* RFC 3339 with any fraction and a zone (Z or +hh:mm) to ms since 1970. False where it is not that.
+ */
 bool clock_parse(const char *text, uint64_t *ret_wall_ms);
 
 #endif

@@ -1,8 +1,9 @@
-/* The one error type. It lives on the caller's stack, owns nothing and may be copied across threads.
+/* The one error type. It lives on the caller's stack, owns nothing and may be copied across
+ * threads.
  *
- * Contract: the last parameter of a function that can fail is `struct err *err` (may be NULL). Success does not
- * touch it; failure sets it and leaves every ret_ parameter alone. Library code returns errors; only an edge
- * (RPC dispatch, job end, main) shows or logs them, once. */
+ * Contract: the last parameter of a function that can fail is `struct err *err` (may be NULL).
+ * Success does not touch it; failure sets it and leaves every ret_ parameter alone. Library code
+ * returns errors; only an edge (RPC dispatch, job end, main) shows or logs them, once. */
 #ifndef BERTH_BASE_ERR_H
 #define BERTH_BASE_ERR_H
 
@@ -41,7 +42,8 @@ struct err {
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...) ATTR_PRINTF(3, 4);
 int err_vset(struct err *err, enum err_kind kind, const char *fmt, va_list ap) ATTR_PRINTF(3, 0);
 
-/* The same for a failed system call: the kind comes from ERRNUM, whose text is appended. Always -1. */
+/* The same for a failed system call: the kind comes from ERRNUM, whose text is appended. Always -1.
+ */
 int err_sys(struct err *err, int errnum, const char *fmt, ...) ATTR_PRINTF(3, 4);
 
 /* Put "CONTEXT: " in front of the message; kind and hint stay. Always -1. */
@@ -50,7 +52,8 @@ int err_wrap(struct err *err, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* Say what to do next. Always -1. */
 int err_hint(struct err *err, const char *fmt, ...) ATTR_PRINTF(2, 3);
 
-/* Lower-case word for a kind ("not_found") and back; an unknown word is ERR_SYSTEM. Static strings. */
+/* Lower-case word for a kind ("not_found") and back; an unknown word is ERR_SYSTEM. Static strings.
+ */
 const char *err_kind_name(enum err_kind kind);
 enum err_kind err_kind_parse(const char *name);
 

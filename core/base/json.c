@@ -7,7 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Depth is checked before cJSON sees the text: its own limit is far above what any of our formats needs. */
+/* Depth is checked before cJSON sees the text: its own limit is far above what any of our formats
+ * needs. */
 static int check_depth(const char *data, size_t len, struct err *err)
 {
     size_t depth = 0;
@@ -23,7 +24,8 @@ static int check_depth(const char *data, size_t len, struct err *err)
             quoted = true;
         } else if (c == '{' || c == '[') {
             if (++depth > JSON_DEPTH_MAX)
-                return err_set(err, ERR_PROTOCOL, "JSON is nested deeper than %d levels", JSON_DEPTH_MAX);
+                return err_set(err, ERR_PROTOCOL, "JSON is nested deeper than %d levels",
+                               JSON_DEPTH_MAX);
         } else if ((c == '}' || c == ']') && depth) {
             depth--;
         }
@@ -50,7 +52,8 @@ cJSON *json_parse(const char *data, size_t len, struct err *err)
         return value;
 
     cJSON_Delete(value);
-    err_set(err, ERR_PROTOCOL, "not valid JSON (at byte %zu of %zu)", end ? (size_t)(end - data) : 0, len);
+    err_set(err, ERR_PROTOCOL, "not valid JSON (at byte %zu of %zu)",
+            end ? (size_t)(end - data) : 0, len);
     return NULL;
 }
 
@@ -70,7 +73,8 @@ const cJSON *json_get(const cJSON *obj, const char *key)
 
 static int missing(const cJSON *item, const char *key, const char *type, struct err *err)
 {
-    return err_set(err, ERR_INVALID, item ? "\"%s\" must be %s" : "\"%s\" is missing (%s)", key, type);
+    return err_set(err, ERR_INVALID, item ? "\"%s\" must be %s" : "\"%s\" is missing (%s)", key,
+                   type);
 }
 
 int json_need_str(const cJSON *obj, const char *key, const char **ret_value, struct err *err)
@@ -84,14 +88,16 @@ int json_need_str(const cJSON *obj, const char *key, const char **ret_value, str
 
 static bool whole_number(const cJSON *item, uint64_t max, uint64_t *ret_value)
 {
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble > 9007199254740992.0 ||
-        floor(item->valuedouble) != item->valuedouble || (uint64_t)item->valuedouble > max)
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) ||
+        item->valuedouble > 9007199254740992.0 || floor(item->valuedouble) != item->valuedouble ||
+        (uint64_t)item->valuedouble > max)
         return false;
     *ret_value = (uint64_t)item->valuedouble;
     return true;
 }
 
-int json_need_u64(const cJSON *obj, const char *key, uint64_t max, uint64_t *ret_value, struct err *err)
+int json_need_u64(const cJSON *obj, const char *key, uint64_t max, uint64_t *ret_value,
+                  struct err *err)
 {
     const cJSON *item = json_get(obj, key);
     if (!whole_number(item, max, ret_value))

@@ -1,5 +1,6 @@
-/* cJSON with bounds and with errors that name the member. cJSON stays inside *_json.c files and protocol code: parse at
- * the boundary into plain structs, build at the boundary from plain structs. */
+/* cJSON with bounds and with errors that name the member. cJSON stays inside *_json.c files and
+ * protocol code: parse at the boundary into plain structs, build at the boundary from plain
+ * structs. */
 #ifndef BERTH_BASE_JSON_H
 #define BERTH_BASE_JSON_H
 
@@ -15,16 +16,19 @@
 DEFINE_AUTO(json, cJSON, cJSON_Delete)
 #define auto_json ATTR_CLEANUP(json_freep)
 
-/* Parses exactly one value of at most JSON_DEPTH_MAX levels; anything but white space behind it is an error. DATA need not be
- * terminated. The caller bounds LEN. NULL with ERR_PROTOCOL on bad text (the offset is named). Free with cJSON_Delete. */
+/* Parses exactly one value of at most JSON_DEPTH_MAX levels; anything but white space behind it is
+ * an error. DATA need not be terminated. The caller bounds LEN. NULL with ERR_PROTOCOL on bad text
+ * (the offset is named). Free with cJSON_Delete. */
 cJSON *json_parse(const char *data, size_t len, struct err *err) ATTR_USE_RESULT;
 
 /* Compact text, appended. */
 void json_print(struct buf *out, const cJSON *value);
 
-/* Members. The required ones fail with ERR_INVALID naming KEY where it is missing or of another type; strings are borrowed from OBJ. */
+/* Members. The required ones fail with ERR_INVALID naming KEY where it is missing or of another
+ * type; strings are borrowed from OBJ. */
 int json_need_str(const cJSON *obj, const char *key, const char **ret_value, struct err *err);
-int json_need_u64(const cJSON *obj, const char *key, uint64_t max, uint64_t *ret_value, struct err *err);
+int json_need_u64(const cJSON *obj, const char *key, uint64_t max, uint64_t *ret_value,
+                  struct err *err);
 int json_need_obj(const cJSON *obj, const char *key, const cJSON **ret_value, struct err *err);
 int json_need_array(const cJSON *obj, const char *key, const cJSON **ret_value, struct err *err);
 
@@ -38,7 +42,8 @@ const cJSON *json_get(const cJSON *obj, const char *key); /* case-sensitive; NUL
 /* Copies an optional string member into a fixed field ("" where missing). */
 #define JSON_COPY(field, obj, key) STR_SET(field, json_str((obj), (key), ""))
 
-/* Builders. Add to OBJ; NULL or "" strings become null where _or_null says so. Whole numbers keep 53 bits. */
+/* Builders. Add to OBJ; NULL or "" strings become null where _or_null says so. Whole numbers keep
+ * 53 bits. */
 void json_add_str(cJSON *obj, const char *key, const char *value);
 void json_add_str_or_null(cJSON *obj, const char *key, const char *value);
 void json_add_u64(cJSON *obj, const char *key, uint64_t value);

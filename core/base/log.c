@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 
 #define LOG_RECENT_MAX 500
-#define LOG_FILE_MAX (4U << 20)
-#define LOG_LINE_MAX 2048
+#define LOG_FILE_MAX   (4U << 20)
+#define LOG_LINE_MAX   2048
 
 static const char *const level_names[] = {
     [LOG_LEVEL_DEBUG] = "debug",

@@ -1,4 +1,5 @@
-/* Allocation that does not fail: out of memory aborts. Sizes that come from a peer are bounded by the caller first. */
+/* Allocation that does not fail: out of memory aborts. Sizes that come from a peer are bounded by
+ * the caller first. */
 #ifndef BERTH_BASE_MEM_H
 #define BERTH_BASE_MEM_H
 

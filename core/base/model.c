@@ -29,14 +29,10 @@ static const struct word network_words[] = {
 _Static_assert(ARRAY_LEN(network_words) == VM_NETWORK_COUNT, "a word for each network");
 
 static const struct word vm_words[] = {
-    [VM_STATE_UNKNOWN] = {"unknown", LIGHT_UNKNOWN},
-    [VM_STATE_OFF] = {"off", LIGHT_OFF},
-    [VM_STATE_STARTING] = {"starting", LIGHT_BUSY},
-    [VM_STATE_RUNNING] = {"running", LIGHT_OK},
-    [VM_STATE_SILENT] = {"silent", LIGHT_WARN},
-    [VM_STATE_STOPPING] = {"stopping", LIGHT_BUSY},
-    [VM_STATE_CRASHED] = {"crashed", LIGHT_BAD},
-    [VM_STATE_PAUSED] = {"paused", LIGHT_WARN},
+    [VM_STATE_UNKNOWN] = {"unknown", LIGHT_UNKNOWN}, [VM_STATE_OFF] = {"off", LIGHT_OFF},
+    [VM_STATE_STARTING] = {"starting", LIGHT_BUSY},  [VM_STATE_RUNNING] = {"running", LIGHT_OK},
+    [VM_STATE_SILENT] = {"silent", LIGHT_WARN},      [VM_STATE_STOPPING] = {"stopping", LIGHT_BUSY},
+    [VM_STATE_CRASHED] = {"crashed", LIGHT_BAD},     [VM_STATE_PAUSED] = {"paused", LIGHT_WARN},
 };
 _Static_assert(ARRAY_LEN(vm_words) == VM_STATE_COUNT, "a word for each state");
 
@@ -71,10 +67,8 @@ static const struct word module_words[] = {
 _Static_assert(ARRAY_LEN(module_words) == MODULE_STATE_COUNT, "a word for each state");
 
 static const struct word job_words[] = {
-    [JOB_STATE_RUNNING] = {"running", LIGHT_BUSY},
-    [JOB_STATE_DONE] = {"done", LIGHT_OK},
-    [JOB_STATE_FAILED] = {"failed", LIGHT_BAD},
-    [JOB_STATE_CANCELLED] = {"cancelled", LIGHT_OFF},
+    [JOB_STATE_RUNNING] = {"running", LIGHT_BUSY}, [JOB_STATE_DONE] = {"done", LIGHT_OK},
+    [JOB_STATE_FAILED] = {"failed", LIGHT_BAD},    [JOB_STATE_CANCELLED] = {"cancelled", LIGHT_OFF},
     [JOB_STATE_UNDOING] = {"undoing", LIGHT_BUSY},
 };
 _Static_assert(ARRAY_LEN(job_words) == JOB_STATE_COUNT, "a word for each state");
@@ -98,9 +92,9 @@ static unsigned word_parse(const struct word *words, size_t n, const char *name,
     return fallback;
 }
 
-#define NAME(words, value) word_name(words, ARRAY_LEN(words), (unsigned)(value))
+#define NAME(words, value)  word_name(words, ARRAY_LEN(words), (unsigned)(value))
 #define LIGHT(words, value) word_light(words, ARRAY_LEN(words), (unsigned)(value))
-#define PARSE(words, name) word_parse(words, ARRAY_LEN(words), name, 0)
+#define PARSE(words, name)  word_parse(words, ARRAY_LEN(words), name, 0)
 
 const char *light_name(enum light light)
 {
@@ -122,7 +116,8 @@ int vm_network_parse(const char *name, enum vm_network *ret_network, struct err 
     unsigned value = word_parse(network_words, VM_NETWORK_COUNT, name, VM_NETWORK_COUNT);
     if (value == VM_NETWORK_COUNT) {
         err_set(err, ERR_INVALID, "network \"%s\" is not known", name ? name : "");
-        return err_hint(err, "use \"user\" (works everywhere) or \"nat\" (libvirt's default network)");
+        return err_hint(err,
+                        "use \"user\" (works everywhere) or \"nat\" (libvirt's default network)");
     }
     *ret_network = (enum vm_network)value;
     return 0;

@@ -1,7 +1,9 @@
-/* The plain structs that all layers of the host speak: what the engine knows, what travels to the console, what a screen draws. No
- * pointers: a value can be copied, compared and handed to another thread. Foreign text in them is already sanitised.
+/* The plain structs that all layers of the host speak: what the engine knows, what travels to the
+ * console, what a screen draws. No pointers: a value can be copied, compared and handed to another
+ * thread. Foreign text in them is already sanitised.
  *
- * Times are ms since 1970 (UTC), 0 = never; sizes are bytes unless the name says otherwise; a percentage below 0 = unknown. */
+ * Times are ms since 1970 (UTC), 0 = never; sizes are bytes unless the name says otherwise; a
+ * percentage below 0 = unknown. */
 #ifndef BERTH_BASE_MODEL_H
 #define BERTH_BASE_MODEL_H
 
@@ -11,12 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MODEL_NAME_MAX 64
-#define MODEL_VMS_MAX 8
+#define MODEL_NAME_MAX    64
+#define MODEL_VMS_MAX     8
 #define MODEL_MODULES_MAX 64
-#define MODEL_JOBS_MAX 16
-#define MODEL_STEPS_MAX 16
-#define MODEL_CHECKS_MAX 16
+#define MODEL_JOBS_MAX    16
+#define MODEL_STEPS_MAX   16
+#define MODEL_CHECKS_MAX  16
 
 /* How a thing is doing. Shown as symbol + word + colour, never by colour alone. */
 enum light {
@@ -29,7 +31,8 @@ enum light {
     LIGHT_BAD,     /* [X]  broken */
     LIGHT_COUNT
 };
-const char *light_name(enum light light); /* "unknown", "off", "todo", "busy", "ok", "warn", "bad" */
+const char *light_name(
+    enum light light); /* "unknown", "off", "todo", "busy", "ok", "warn", "bad" */
 enum light light_parse(const char *name); /* LIGHT_UNKNOWN where not known */
 
 struct host_check {
@@ -55,7 +58,7 @@ int vm_network_parse(const char *name, enum vm_network *ret_network, struct err 
 /* What a person chose for a VM; the file that the UI writes and the CLI reads back. */
 struct vm_plan {
     char name[MODEL_NAME_MAX];
-    char accel[8]; /* "auto", "kvm", "tcg" */
+    char accel[8];    /* "auto", "kvm", "tcg" */
     char bundle[256]; /* folder of the bundle; empty: the default one */
     uint32_t cpus;
     uint32_t memory_mib;
@@ -122,7 +125,7 @@ struct module_status {
     char image[160];
     char description[160]; /* why it is in this state, where known */
     enum module_state state;
-    bool system; /* edgeAgent, edgeHub */
+    bool system;   /* edgeAgent, edgeHub */
     int exit_code; /* of the last end; meaningful where exited_ms is set */
     uint64_t started_ms;
     uint64_t exited_ms;
@@ -134,10 +137,10 @@ struct module_status {
 struct vm_status {
     char name[MODEL_NAME_MAX];
     enum vm_state state;
-    char reason[200];  /* why it is off, silent or crashed; empty when fine */
-    char accel[8];     /* "kvm", "tcg" */
-    char address[64];  /* as people see it: "user network, SSH 127.0.0.1:41022" */
-    char bundle[32];   /* version of the active bundle */
+    char reason[200]; /* why it is off, silent or crashed; empty when fine */
+    char accel[8];    /* "kvm", "tcg" */
+    char address[64]; /* as people see it: "user network, SSH 127.0.0.1:41022" */
+    char bundle[32];  /* version of the active bundle */
     uint32_t cpus;
     uint32_t memory_mib;
     uint32_t disk_gib;
@@ -162,14 +165,21 @@ struct vm_status {
     size_t n_modules;
 };
 
-enum job_state { JOB_STATE_RUNNING, JOB_STATE_DONE, JOB_STATE_FAILED, JOB_STATE_CANCELLED, JOB_STATE_UNDOING, JOB_STATE_COUNT };
+enum job_state {
+    JOB_STATE_RUNNING,
+    JOB_STATE_DONE,
+    JOB_STATE_FAILED,
+    JOB_STATE_CANCELLED,
+    JOB_STATE_UNDOING,
+    JOB_STATE_COUNT
+};
 const char *job_state_name(enum job_state state);
 enum job_state job_state_parse(const char *name);
 bool job_state_ended(enum job_state state);
 
 struct job_step {
     char name[80];    /* "Verify the image" */
-    enum light light; /* TODO, BUSY, OK, BAD, OFF (undone or skipped) */
+    enum light light; /* of LIGHT_*: todo, busy, ok, bad; off: undone or skipped */
     uint64_t took_ms;
 };
 
@@ -182,14 +192,14 @@ struct job_status {
     enum job_state state;
     struct job_step steps[MODEL_STEPS_MAX];
     size_t n_steps;
-    size_t step;         /* index of the step at work */
-    int percent;         /* of that step; -1 unknown */
-    char message[160];   /* what it is doing now */
+    size_t step;       /* index of the step at work */
+    int percent;       /* of that step; -1 unknown */
+    char message[160]; /* what it is doing now */
     uint64_t started_ms;
     uint64_t ended_ms;
-    uint64_t limit_ms;   /* of the step at work; 0 none */
-    uint64_t left_ms;    /* estimate for the whole job; 0 unknown */
-    struct err error;    /* kind ERR_NONE unless it failed */
+    uint64_t limit_ms; /* of the step at work; 0 none */
+    uint64_t left_ms;  /* estimate for the whole job; 0 unknown */
+    struct err error;  /* kind ERR_NONE unless it failed */
 };
 
 struct sandbox_status {
@@ -215,11 +225,11 @@ struct snapshot {
 
 /* One line of a module's log, as it goes from the engine to the console. */
 struct log_entry {
-    uint64_t seq;   /* 1, 2, 3 ... within a stream; a hole never comes without a gap count */
-    uint64_t gap;   /* lines lost just before this one */
-    uint64_t at_ms; /* 0 unknown */
-    uint8_t stream; /* 1 stdout, 2 stderr, 0 unknown */
-    bool cut;       /* the line was longer than what is kept */
+    uint64_t seq;     /* 1, 2, 3 ... within a stream; a hole never comes without a gap count */
+    uint64_t gap;     /* lines lost just before this one */
+    uint64_t at_ms;   /* 0 unknown */
+    uint8_t stream;   /* 1 stdout, 2 stderr, 0 unknown */
+    bool cut;         /* the line was longer than what is kept */
     const char *text; /* sanitised; borrowed */
     size_t len;
 };

@@ -88,7 +88,11 @@ size_t str_utf8_decode(const char *data, size_t len, uint32_t *ret_point)
         return 0;
 
     unsigned char first = (unsigned char)data[0];
-    size_t need = first < 0x80 ? 1 : (first >> 5) == 6 ? 2 : (first >> 4) == 14 ? 3 : (first >> 3) == 30 ? 4 : 0;
+    size_t need = first < 0x80         ? 1
+                  : (first >> 5) == 6  ? 2
+                  : (first >> 4) == 14 ? 3
+                  : (first >> 3) == 30 ? 4
+                                       : 0;
     if (!need || need > len)
         return 0;
 
@@ -105,13 +109,14 @@ size_t str_utf8_decode(const char *data, size_t len, uint32_t *ret_point)
     return need;
 }
 
-/* Code points that draw nothing but change what stands around them: direction, joiners, tags, line separators. */
+/* Code points that draw nothing but change what stands around them: direction, joiners, tags, line
+ * separators. */
 static bool is_invisible(uint32_t p)
 {
     static const struct {
         uint32_t from, to;
     } ranges[] = {
-        {0xAD, 0xAD},     {0x61C, 0x61C},   {0x180E, 0x180E}, {0x200B, 0x200F},   {0x2028, 0x202E},
+        {0xAD, 0xAD},     {0x61C, 0x61C},   {0x180E, 0x180E}, {0x200B, 0x200F}, {0x2028, 0x202E},
         {0x2060, 0x206F}, {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF}, {0xFFF0, 0xFFFB}, {0xE0000, 0xE0FFF},
     };
     for (size_t i = 0; i < ARRAY_LEN(ranges); i++)

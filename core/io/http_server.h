@@ -1,6 +1,7 @@
-/* HTTP/1.1 as a server, once for all: on unix sockets (management API) and over TLS (the sandbox's REST, and MQTT over WebSocket later).
- * llhttp parses, libuv moves the bytes. One request at a time per connection, one deadline for a whole request, raw paths kept, every
- * size bounded. Loop thread only. */
+/* HTTP/1.1 as a server, once for all: on unix sockets (management API) and over TLS (the sandbox's
+ * REST, and MQTT over WebSocket later). llhttp parses, libuv moves the bytes. One request at a time
+ * per connection, one deadline for a whole request, raw paths kept, every size bounded. Loop thread
+ * only. */
 #ifndef BERTH_IO_HTTP_SERVER_H
 #define BERTH_IO_HTTP_SERVER_H
 
@@ -23,35 +24,45 @@ struct http_limits {
     unsigned connections_max; /* 0: 256; beyond it a connection is closed without an answer */
 };
 
-/* Called when a whole request is there. The handler answers now or later; until then X stays valid, except that it is gone after on_close. */
+/* Called when a whole request is there. The handler answers now or later; until then X stays valid,
+ * except that it is gone after on_close. */
 typedef void (*http_handler_fn)(struct http_exchange *x, void *arg);
 
-struct http_server *http_server_new(uv_loop_t *loop, const struct http_limits *limits, http_handler_fn handler, void *arg);
-void http_server_free(struct http_server *s); /* closes listeners and connections; open exchanges get on_close */
+struct http_server *http_server_new(uv_loop_t *loop, const struct http_limits *limits,
+                                    http_handler_fn handler, void *arg);
+void http_server_free(
+    struct http_server *s); /* closes listeners and connections; open exchanges get on_close */
 
-/* Takes over the path (a stale socket is replaced), sets owner and mode before anyone can connect. uid/gid -1: leave. */
-int http_server_listen_unix(struct http_server *s, const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err);
+/* Takes over the path (a stale socket is replaced), sets owner and mode before anyone can connect.
+ * uid/gid -1: leave. */
+int http_server_listen_unix(struct http_server *s, const char *path, mode_t mode, uid_t uid,
+                            gid_t gid, struct err *err);
 
 /* The request. All borrowed until the exchange ends. */
 const char *http_exchange_method(const struct http_exchange *x);
 const char *http_exchange_path(const struct http_exchange *x); /* raw, without the query */
 /* Decodes query parameter NAME into TO; false where it is absent, malformed or too long. */
 bool http_exchange_query(const struct http_exchange *x, const char *name, char *to, size_t size);
-const char *http_exchange_header(const struct http_exchange *x, const char *name); /* case-insensitive; NULL where absent */
+const char *http_exchange_header(const struct http_exchange *x,
+                                 const char *name); /* case-insensitive; NULL where absent */
 const char *http_exchange_body(const struct http_exchange *x, size_t *ret_len);
 pid_t http_exchange_peer_pid(const struct http_exchange *x); /* 0 unless a unix socket */
-/* Called when the peer is gone before the answer was complete; X is invalid after it returns. Not called after http_reply or http_reply_end. */
+/* Called when the peer is gone before the answer was complete; X is invalid after it returns. Not
+ * called after http_reply or http_reply_end. */
 void http_exchange_on_close(struct http_exchange *x, void (*fn)(void *arg), void *arg);
 
 /* The whole answer. STATUS 204 has no body. X is gone after this. */
-void http_reply(struct http_exchange *x, int status, const char *content_type, const void *body, size_t len);
+void http_reply(struct http_exchange *x, int status, const char *content_type, const void *body,
+                size_t len);
 /* {"message": TEXT} as the management API answers errors. */
-void http_reply_message(struct http_exchange *x, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void http_reply_message(struct http_exchange *x, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Add a header to the coming answer (copied). */
 void http_reply_header(struct http_exchange *x, const char *name, const char *value);
-/* A streamed answer (chunked): start, any number of chunks, end. http_reply_chunk returns false when more than 1 MiB waits for a slow reader: pause the
- * source until on_drain. */
-void http_reply_start(struct http_exchange *x, int status, const char *content_type, void (*on_drain)(void *arg), void *arg);
+/* A streamed answer (chunked): start, any number of chunks, end. http_reply_chunk returns false
+ * when more than 1 MiB waits for a slow reader: pause the source until on_drain. */
+void http_reply_start(struct http_exchange *x, int status, const char *content_type,
+                      void (*on_drain)(void *arg), void *arg);
 bool http_reply_chunk(struct http_exchange *x, const void *data, size_t len);
 void http_reply_end(struct http_exchange *x);
 

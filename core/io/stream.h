@@ -1,8 +1,9 @@
-/* A byte stream on the loop: a unix socket, or a channel of a guest's SSH session. Both look the same from above, so that one HTTP client and
- * one log follower serve the local machine, the guest and the tests.
+/* A byte stream on the loop: a unix socket, or a channel of a guest's SSH session. Both look the
+ * same from above, so that one HTTP client and one log follower serve the local machine, the guest
+ * and the tests.
  *
- * Loop thread only. Callbacks never run from inside the call that caused them. After stream_close() no callback comes any more and the
- * pointer is gone. */
+ * Loop thread only. Callbacks never run from inside the call that caused them. After stream_close()
+ * no callback comes any more and the pointer is gone. */
 #ifndef BERTH_IO_STREAM_H
 #define BERTH_IO_STREAM_H
 
@@ -17,10 +18,12 @@
 struct stream;
 
 struct stream_events {
-    void (*on_open)(void *arg);                             /* connected; writing is allowed before it, too */
+    void (*on_open)(void *arg); /* connected; writing is allowed before it, too */
     void (*on_data)(void *arg, const char *data, size_t len);
-    void (*on_eof)(void *arg);                              /* the peer will send no more */
-    void (*on_close)(void *arg, const struct err *why);     /* last event; WHY is NULL after an orderly end. The owner then calls stream_close() */
+    void (*on_eof)(void *arg); /* the peer will send no more */
+    void (*on_close)(void *arg,
+                     const struct err *why); /* last event; WHY is NULL after an orderly end. The
+                                                owner then calls stream_close() */
 };
 
 /* What a kind of stream implements; embedded as first member. Only stream kinds use it. */
@@ -46,12 +49,15 @@ void stream_pause(struct stream *s, bool paused);
 /* Ends it from any state, also from inside a callback. NULL is fine. */
 void stream_close(struct stream *s);
 
-/* Who can open a stream to a unix socket path: this machine, or a guest over SSH. The failure to connect comes as on_close. */
+/* Who can open a stream to a unix socket path: this machine, or a guest over SSH. The failure to
+ * connect comes as on_close. */
 struct dialer {
-    struct stream *(*open_unix)(struct dialer *d, const char *path, const struct stream_events *events, void *arg);
+    struct stream *(*open_unix)(struct dialer *d, const char *path,
+                                const struct stream_events *events, void *arg);
 };
 
-/* A dialer for sockets of this machine. Free with dialer_local_free when no stream of it is left. */
+/* A dialer for sockets of this machine. Free with dialer_local_free when no stream of it is left.
+ */
 struct dialer *dialer_local_new(uv_loop_t *loop);
 void dialer_local_free(struct dialer *d);
 

@@ -1,5 +1,6 @@
-/* struct <-> JSON: the only place that knows how the model looks on the wire and in `--json` output. The member names are a promise to
- * scripts: members are only ever added. Parsers take anything a newer engine may send: unknown members are ignored, missing ones are zero. */
+/* struct <-> JSON: the only place that knows how the model looks on the wire and in `--json`
+ * output. The member names are a promise to scripts: members are only ever added. Parsers take
+ * anything a newer engine may send: unknown members are ignored, missing ones are zero. */
 #ifndef BERTH_RPC_MODEL_JSON_H
 #define BERTH_RPC_MODEL_JSON_H
 

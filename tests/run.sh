@@ -1,0 +1,151 @@
+#!/bin/bash
+# Runs one kind of tests and adds up what passed and failed, or, as `check`, all of them in the order in which mistakes show soonest.
+#
+#   tests/run.sh unit|integration|e2e|bench BUILD-DIR
+#   tests/run.sh fuzz BUILD-DIR SECONDS-EACH
+#   tests/run.sh check
+#
+# A test program prints `ok NAME` or `not ok NAME: why` for each case. Its whole output goes to build/test-logs; what failed is shown.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+umask 022
+tally=build/tally
+logs=build/test-logs
+mkdir -p "$logs"
+
+# Adds PASSED FAILED to the tally and returns whether nothing failed.
+count() { # KIND PASSED FAILED
+    echo "$2 $3" >>"$tally"
+    printf '%s: %d passed, %d failed\n' "$1" "$2" "$3"
+    [ "$3" -eq 0 ]
+}
+
+run_unit() { # BUILD
+    local log=$logs/unit-${1##*/}.log status=0 line passed failed crashed
+    rm -f "$1"/san.*
+    ASAN_OPTIONS=log_path=$PWD/$1/san:handle_segv=0 UBSAN_OPTIONS=log_path=$PWD/$1/san:print_stacktrace=1 \
+        timeout 600 "$1/test-unit" --timeout 60 >"$log" 2>&1 || status=$?
+    line=$(grep -a 'Synthesis' "$log" | tail -n 1)
+    passed=$(sed -n 's/.*Passing: \([0-9]*\).*/\1/p' <<<"$line")
+    failed=$(sed -n 's/.*Failing: \([0-9]*\).*/\1/p' <<<"$line")
+    crashed=$(sed -n 's/.*Crashing: \([0-9]*\).*/\1/p' <<<"$line")
+    failed=$((${failed:-0} + ${crashed:-0}))
+    # A leak or an overflow in a forked test does not fail it: the sanitiser's own reports do.
+    if compgen -G "$1/san.*" >/dev/null; then
+        head -n 40 "$1"/san.*
+        failed=$((failed + 1))
+    fi
+    if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+    [ "$failed" -eq 0 ] || tail -n 60 "$log"
+    count "unit (${1##*/})" "${passed:-0}" "$failed"
+}
+
+# Runs one program of ok / not ok lines; adds to $passed and $failed.
+run_program() { # NAME LOG LIMIT COMMAND...
+    local name=$1 log=$2 limit=$3 status=0 ok bad start=$SECONDS
+    shift 3
+    timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null || status=$?
+    ok=$(grep -ac '^ok ' "$log")
+    bad=$(grep -ac '^not ok ' "$log")
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        echo "not ok $name: ended with status $status" >>"$log"
+        bad=1
+    fi
+    if [ "$status" -eq 0 ] && [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ]; then
+        echo "not ok $name: ran no case" >>"$log"
+        bad=1
+    fi
+    printf '  %-28s %3d ok %3d not ok  %4d s\n' "$name" "$ok" "$bad" $((SECONDS - start))
+    if [ "$bad" -ne 0 ]; then
+        grep -a '^not ok ' "$log"
+        tail -n 30 "$log" | sed 's/^/    | /'
+    fi
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+}
+
+run_programs() { # KIND BUILD LIMIT
+    local passed=0 failed=0 source name command
+    export BERTH_BUILD=$PWD/$2
+    rm -f "$2"/san.*
+    export ASAN_OPTIONS=log_path=$PWD/$2/san UBSAN_OPTIONS=log_path=$PWD/$2/san:print_stacktrace=1
+    for source in tests/"$1"/*.sh tests/"$1"/*.c; do
+        [ -e "$source" ] || continue
+        name=$(basename "${source%.*}")
+        [ -z "${ONLY:-}" ] || [ "$name" = "$ONLY" ] || continue
+        command=$source
+        [ "${source##*.}" = sh ] || command=$2/tests/$1/$name
+        run_program "$name" "$logs/$1-$name.log" "$3" "$command"
+    done
+    if compgen -G "$2/san.*" >/dev/null; then
+        head -n 60 "$2"/san.*
+        failed=$((failed + 1))
+    fi
+    count "$1 (${2##*/})" "$passed" "$failed"
+}
+
+run_fuzz() { # BUILD SECONDS
+    local passed=0 failed=0 target name
+    for target in "$1"/fuzz_*; do
+        if [ ! -x "$target" ] || [ -d "$target" ]; then continue; fi
+        name=${target##*/fuzz_}
+        mkdir -p "build/corpus/$name" "tests/fuzz/corpus/$name"
+        if timeout $(($2 + 60)) "$target" -max_total_time="$2" -timeout=5 -rss_limit_mb=512 -print_final_stats=1 \
+            -artifact_prefix="build/fuzz/crash-$name-" "build/corpus/$name" "tests/fuzz/corpus/$name" \
+            >"$logs/fuzz-$name.log" 2>&1; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            echo "not ok fuzz_$name"
+            tail -n 40 "$logs/fuzz-$name.log"
+        fi
+    done
+    count fuzz "$passed" "$failed"
+}
+
+# A static check or a build counts as one test.
+stage() { # NAME COMMAND...
+    local name=$1 start=$SECONDS
+    shift
+    if "$@"; then
+        echo "1 0" >>"$tally"
+        printf '%s: ok (%d s)\n' "$name" $((SECONDS - start))
+    else
+        echo "0 1" >>"$tally"
+        printf '%s: FAILED (%d s)\n' "$name" $((SECONDS - start))
+    fi
+}
+
+run_check() {
+    local make=(make --no-print-directory "-j$(nproc)")
+    rm -f "$tally"
+    "${make[@]}" deps-test || return 1
+    stage 'lint' "${make[@]}" lint
+    stage 'format' "${make[@]}" fmt-check
+    stage 'build with gcc' "${make[@]}" MODE=debug WERROR=1 all
+    stage 'build with clang' "${make[@]}" MODE=debug WERROR=1 CC=clang BUILD=build/clang all
+    "${make[@]}" MODE=debug unit
+    "${make[@]}" asan
+    "${make[@]}" e2e
+    "${make[@]}" fuzz-run T="${FUZZ_SECONDS:-5}"
+    stage 'cppcheck' "${make[@]}" cppcheck
+    stage 'clang-tidy' "${make[@]}" tidy
+    awk '{ p += $1; f += $2 } END { printf "%d passed, %d failed\n", p, f; exit f > 0 }' "$tally"
+}
+
+case ${1:-} in
+unit) run_unit "$2" ;;
+integration) run_programs integration "$2" 300 ;;
+e2e) run_programs e2e "$2" 1200 ;;
+bench)
+    export BERTH_BUILD=$PWD/$2
+    for b in tests/bench/*.sh; do [ -e "$b" ] && "$b"; done
+    for b in tests/bench/*.c; do [ -e "$b" ] && "$2/tests/bench/$(basename "${b%.c}")"; done
+    ;;
+fuzz) run_fuzz "$2" "$3" ;;
+check) run_check ;;
+*)
+    sed -n '2,9s/^# \{0,1\}//p' "$0"
+    exit 2
+    ;;
+esac
