@@ -38,15 +38,23 @@ char *buf_reserve(struct buf *b, size_t more)
         b->data = data;
         b->cap = cap;
     }
-    b->data[b->len + more] = '\0';
+    b->data[b->len] = '\0';
     return b->data + b->len;
+}
+
+void buf_commit(struct buf *b, size_t came)
+{
+    assert(b->len + came < b->cap);
+    b->len += came;
+    b->data[b->len] = '\0';
 }
 
 void buf_append(struct buf *b, const void *data, size_t len)
 {
-    if (len)
-        memcpy(buf_reserve(b, len), data, len);
-    b->len += len;
+    if (!len)
+        return;
+    memcpy(buf_reserve(b, len), data, len);
+    buf_commit(b, len);
 }
 
 void buf_puts(struct buf *b, const char *s)
@@ -67,7 +75,7 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
     assert(n >= 0);
     (void)vsnprintf(buf_reserve(b, (size_t)n), (size_t)n + 1, fmt, again);
     va_end(again);
-    b->len += (size_t)n;
+    buf_commit(b, (size_t)n);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

@@ -20,8 +20,10 @@ void buf_wipe(struct buf *b); /* overwrites the content, then buf_done() */
 #define auto_buf       ATTR_CLEANUP(buf_done)
 #define auto_wiped_buf ATTR_CLEANUP(buf_wipe)
 
-/* Makes room for MORE bytes behind len and returns where they go; the caller then adds to len. */
+/* Makes room for MORE bytes behind len and returns where they go; buf_commit() then says how many
+ * of them came. */
 char *buf_reserve(struct buf *b, size_t more);
+void buf_commit(struct buf *b, size_t came);
 void buf_append(struct buf *b, const void *data, size_t len);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);

@@ -33,7 +33,7 @@ int file_read(const char *path, size_t max, struct buf *out, struct err *err)
             return err_sys(err, errno, "read %s", path);
         if (n == 0)
             return 0;
-        out->len += (size_t)n;
+        buf_commit(out, (size_t)n);
         if (out->len - start > max)
             return err_set(err, ERR_NO_SPACE, "read %s: larger than %zu bytes", path, max);
     }

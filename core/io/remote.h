@@ -30,7 +30,7 @@ struct remote_events {
                                    host key or login; ERR_UNREACHABLE, ERR_TIMEOUT */
 };
 
-/* Starts connecting; strings are copied. Keep-alives find a silent peer within 15 s. */
+/* Starts connecting; strings are copied. A keep-alive finds a silent peer within 15 s. */
 struct remote *remote_connect(uv_loop_t *loop, const struct remote_target *target,
                               const struct remote_events *events, void *arg);
 void remote_free(struct remote *r); /* closes everything, no more events; NULL is fine */
