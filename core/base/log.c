@@ -32,6 +32,8 @@ static struct {
     enum log_level min;
     char *recent[LOG_RECENT_MAX]; /* circular; NULL where never used */
     size_t next;
+    void (*tap)(void *arg, const char *line);
+    void *tap_arg;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .min = LOG_LEVEL_INFO};
 
 static int open_file(const char *path)
@@ -131,6 +133,8 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...)
     pthread_mutex_lock(&state.lock);
     if (level >= state.min) {
         remember(buf_str(&line));
+        if (state.tap)
+            state.tap(state.tap_arg, buf_str(&line));
         rotate_if_large();
         buf_putc(&line, '\n');
         /* Nowhere to report a log that cannot be written. */
@@ -148,5 +152,13 @@ void log_recent(void (*fn)(void *arg, const char *line), void *arg)
         if (line)
             fn(arg, line);
     }
+    pthread_mutex_unlock(&state.lock);
+}
+
+void log_tap(void (*fn)(void *arg, const char *line), void *arg)
+{
+    pthread_mutex_lock(&state.lock);
+    state.tap = fn;
+    state.tap_arg = arg;
     pthread_mutex_unlock(&state.lock);
 }

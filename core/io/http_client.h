@@ -18,6 +18,8 @@ struct http_request {
     const char *content_type; /* NULL without a body */
     const void *body;
     size_t body_len;
+    const char *const *headers; /* NULL, or more header lines "Name: value" without line ends, behind them a NULL. A "Host:" among them replaces
+                                   the default "localhost" */
     uint64_t timeout_ms; /* for the whole call; of a streamed one for the headers only */
     size_t body_max;     /* ERR_PROTOCOL beyond it; 0: 1 MiB. No limit on streamed bodies */
 };
