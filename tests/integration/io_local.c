@@ -385,6 +385,11 @@ static void on_ready(void *arg, pid_t pid, const struct err *err)
         seen->err = *err;
 }
 
+static void on_tick(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
 static struct daemon_seen daemon_run(const char *script, uint64_t timeout_ms, const char *log)
 {
     uv_loop_t loop;
@@ -394,16 +399,21 @@ static struct daemon_seen daemon_run(const char *script, uint64_t timeout_ms, co
     struct daemon_seen seen = {0};
     child_start_daemon(&loop, &d, on_ready, &seen);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
-    if (seen.pid) {
-        uint64_t start = child_start_time(seen.pid);
-        (void)kill(seen.pid, SIGKILL);
-        uint64_t deadline = clock_mono_ms() + 5000;
-        while (child_start_time(seen.pid) == start && clock_mono_ms() < deadline)
-            (void)uv_run(&loop, UV_RUN_NOWAIT);
-        if (!start || child_start_time(seen.pid))
-            seen.pid = -1;
-    }
     uint64_t deadline = clock_mono_ms() + 5000;
+    if (seen.pid) {
+        /* It outlives the loop's interest, yet is reaped while the loop lives on for other reasons.
+         */
+        uv_timer_t tick;
+        (void)uv_timer_init(&loop, &tick);
+        uv_timer_start(&tick, on_tick, 5, 5);
+        bool known = child_start_time(seen.pid) != 0;
+        (void)kill(seen.pid, SIGKILL);
+        while (kill(seen.pid, 0) == 0 && clock_mono_ms() < deadline)
+            (void)uv_run(&loop, UV_RUN_ONCE);
+        if (!known || child_start_time(seen.pid))
+            seen.pid = -1;
+        uv_close((uv_handle_t *)&tick, NULL);
+    }
     do
         (void)uv_run(&loop, UV_RUN_NOWAIT);
     while (uv_loop_close(&loop) != 0 && clock_mono_ms() < deadline);
