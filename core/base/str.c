@@ -125,9 +125,23 @@ static bool is_invisible(uint32_t p)
     return false;
 }
 
+/* How many printable ASCII bytes DATA begins with: most text is nothing else. */
+static size_t plain_length(const char *data, size_t len)
+{
+    size_t n = 0;
+    while (n < len && data[n] >= 0x20 && data[n] < 0x7F)
+        n++;
+    return n;
+}
+
 void str_sanitise(struct buf *out, const char *data, size_t len)
 {
     for (size_t i = 0; i < len;) {
+        size_t plain = plain_length(data + i, len - i);
+        buf_append(out, data + i, plain);
+        i += plain;
+        if (i == len)
+            return;
         uint32_t point = 0;
         size_t n = str_utf8_decode(data + i, len - i, &point);
         if (n == 0)
