@@ -6,6 +6,7 @@
 #define BERTH_IO_HTTP_SERVER_H
 
 #include "core/base/err.h"
+#include "core/io/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,16 @@ void http_server_free(
 int http_server_listen_unix(struct http_server *s, const char *path, mode_t mode, uid_t uid,
                             gid_t gid, struct err *err);
 
+/* The same over TLS on a numeric address; TLS is borrowed and outlives S. ERR_EXISTS where the port
+ * is taken. */
+int http_server_listen_tls(struct http_server *s, const char *address, uint16_t port,
+                           struct tls_server *tls, struct err *err);
+/* New connections use another certificate from now on. */
+void http_server_set_tls(struct http_server *s, struct tls_server *tls);
+/* FN runs at the end of each turn of the loop in which answers were made, before they are sent: a
+ * place to make durable what they promise. */
+void http_server_before_send(struct http_server *s, void (*fn)(void *arg), void *arg);
+
 /* The request. All borrowed until the exchange ends. */
 const char *http_exchange_method(const struct http_exchange *x);
 const char *http_exchange_path(const struct http_exchange *x); /* raw, without the query */
@@ -46,7 +57,12 @@ bool http_exchange_query(const struct http_exchange *x, const char *name, char *
 const char *http_exchange_header(const struct http_exchange *x,
                                  const char *name); /* case-insensitive; NULL where absent */
 const char *http_exchange_body(const struct http_exchange *x, size_t *ret_len);
+const char *http_exchange_peer(
+    const struct http_exchange *x); /* "127.0.0.1:40112" or "unix", for the log */
 pid_t http_exchange_peer_pid(const struct http_exchange *x); /* 0 unless a unix socket */
+/* One thing that the handler keeps with X until it ends. */
+void http_exchange_set_data(struct http_exchange *x, void *data);
+void *http_exchange_data(const struct http_exchange *x);
 /* Called when the peer is gone before the answer was complete; X is invalid after it returns. Not
  * called after http_reply or http_reply_end. */
 void http_exchange_on_close(struct http_exchange *x, void (*fn)(void *arg), void *arg);

@@ -1,0 +1,304 @@
+/* See server.h: listeners, the list of connections and the end of the loop's turn. The connections
+ * themselves are in conn.c. */
+#include "core/io/server_conn.h"
+
+#include "core/base/mem.h"
+#include "core/base/str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define BACKLOG 511
+
+void server_unref(struct server *s)
+{
+    if (--s->refs == 0)
+        free(s);
+}
+
+void server_turn_add(struct conn *c)
+{
+    struct server *s = c->server;
+
+    if (c->turn_pprev)
+        return;
+    c->turn_next = s->turn;
+    if (s->turn)
+        s->turn->turn_pprev = &c->turn_next;
+    s->turn = c;
+    c->turn_pprev = &s->turn;
+}
+
+void server_turn_remove(struct conn *c)
+{
+    if (!c->turn_pprev)
+        return;
+    *c->turn_pprev = c->turn_next;
+    if (c->turn_next)
+        c->turn_next->turn_pprev = c->turn_pprev;
+    c->turn_pprev = NULL;
+}
+
+/* Calls on_data again for those who asked for it. */
+static void redeliver_all(struct server *s)
+{
+    struct conn *c = s->turn;
+
+    while (c) {
+        if (c->redeliver) {
+            conn_redeliver(c);
+            c = s->turn; /* the list may have changed under us */
+        } else {
+            c = c->turn_next;
+        }
+    }
+}
+
+/* Just before the loop waits: everything that this turn produced goes out. Sending can drain a
+ * connection, and its owner can then produce more: that is another round, with its own
+ * before_flush. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct server *s = prepare->data;
+
+    while (s->turn) {
+        redeliver_all(s);
+        if (s->events->before_flush)
+            s->events->before_flush(s->arg);
+
+        struct conn *batch = s->turn;
+
+        s->turn = NULL;
+        if (batch)
+            batch->turn_pprev = &batch;
+        while (batch) {
+            struct conn *c = batch;
+
+            server_turn_remove(c);
+            conn_flush(c);
+        }
+    }
+}
+
+struct server *server_new(uv_loop_t *loop, const struct server_limits *limits,
+                          const struct server_events *events, void *arg)
+{
+    struct server *s = xcalloc(1, sizeof(*s));
+
+    s->loop = loop;
+    s->limits = *limits;
+    s->events = events;
+    s->arg = arg;
+    s->refs = 1;
+    (void)uv_prepare_init(loop, &s->prepare);
+    s->prepare.data = s;
+    (void)uv_prepare_start(&s->prepare, on_prepare);
+    uv_unref((uv_handle_t *)&s->prepare);
+    return s;
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct listener *l = handle->data;
+    struct server *s = l->server;
+
+    free(l->path);
+    free(l);
+    server_unref(s);
+}
+
+void server_stop_listening(struct server *s)
+{
+    while (s->listeners) {
+        struct listener *l = s->listeners;
+        struct stat st;
+
+        s->listeners = l->next;
+        if (l->path && lstat(l->path, &st) == 0 && st.st_ino == l->inode)
+            (void)unlink(l->path);
+        uv_close(&l->uv.handle, on_listener_closed);
+    }
+}
+
+static void on_prepare_closed(uv_handle_t *handle)
+{
+    server_unref(handle->data);
+}
+
+void server_free(struct server *s)
+{
+    if (!s)
+        return;
+    s->freed = true;
+    server_stop_listening(s);
+    for (struct conn *c = s->conns, *next; c; c = next) {
+        next = c->next;
+        conn_destroy(c, true);
+    }
+    uv_close((uv_handle_t *)&s->prepare, on_prepare_closed);
+}
+
+unsigned server_connections(const struct server *s)
+{
+    return s->n_conns;
+}
+
+void server_conn_gone(struct conn *c)
+{
+    struct server *s = c->server;
+
+    server_turn_remove(c);
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        s->conns = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    s->n_conns--;
+    free(c);
+    server_unref(s);
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    if (status == 0)
+        conn_accept(stream->data);
+}
+
+static struct listener *listener_new(struct server *s)
+{
+    struct listener *l = xcalloc(1, sizeof(*l));
+
+    l->server = s;
+    return l;
+}
+
+/* Hands the initialised listener to the server, or closes it. */
+static int listener_start(struct listener *l, const char *what, struct err *err)
+{
+    struct server *s = l->server;
+    int status = uv_listen(&l->uv.stream, BACKLOG, on_connection);
+
+    l->uv.handle.data = l;
+    s->refs++;
+    if (status < 0) {
+        uv_close(&l->uv.handle, on_listener_closed);
+        return err_sys(err, -status, "listen on %s", what);
+    }
+    l->next = s->listeners;
+    s->listeners = l;
+    return 0;
+}
+
+static bool somebody_answers(const struct sockaddr_un *address)
+{
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    return fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+                       errno == EAGAIN);
+}
+
+static int unix_address(struct sockaddr_un *address, const char *path, struct err *err)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (!str_copy(address->sun_path, sizeof(address->sun_path), path))
+        return err_set(err, ERR_INVALID, "socket path is longer than %zu characters: %s",
+                       sizeof(address->sun_path) - 1, path);
+    return 0;
+}
+
+/* Bound under another name first and renamed when owner and mode fit: nobody sees it half-made.
+ * Returns the descriptor. */
+static int bind_unix(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err)
+{
+    auto_free char *early = xasprintf("%s.new", path);
+    struct sockaddr_un address;
+    auto_close int fd = -1;
+
+    if (unix_address(&address, path, err) < 0)
+        return -1;
+    if (somebody_answers(&address))
+        return err_set(err, ERR_EXISTS, "%s is served by another process", path);
+    if (unix_address(&address, early, err) < 0)
+        return -1;
+    (void)unlink(early);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return err_sys(err, errno, "create socket %s", path);
+    if (((uid != (uid_t)-1 || gid != (gid_t)-1) && chown(early, uid, gid) < 0) ||
+        chmod(early, mode) < 0 || listen(fd, BACKLOG) < 0 || rename(early, path) < 0) {
+        int errnum = errno;
+
+        (void)unlink(early);
+        return err_sys(err, errnum, "create socket %s", path);
+    }
+    int taken = fd;
+
+    fd = -1;
+    return taken;
+}
+
+int server_listen_unix(struct server *s, const char *path, mode_t mode, uid_t uid, gid_t gid,
+                       struct err *err)
+{
+    int fd = bind_unix(path, mode, uid, gid, err);
+    struct stat st = {0};
+
+    if (fd < 0)
+        return -1;
+
+    struct listener *l = listener_new(s);
+
+    (void)lstat(path, &st);
+    l->path = xstrdup(path);
+    l->inode = st.st_ino;
+    (void)uv_pipe_init(s->loop, &l->uv.pipe, 0);
+    (void)uv_pipe_open(&l->uv.pipe, fd);
+    return listener_start(l, path, err);
+}
+
+int server_listen_tls(struct server *s, const char *address, uint16_t port, struct tls_server *tls,
+                      struct err *err)
+{
+    struct sockaddr_storage to = {0};
+    char what[80];
+
+    if (uv_ip4_addr(address, port, (struct sockaddr_in *)&to) != 0 &&
+        uv_ip6_addr(address, port, (struct sockaddr_in6 *)&to) != 0)
+        return err_set(err, ERR_INVALID, "not an IP address: %s", address);
+    (void)str_format(what, sizeof(what), "%s port %u", address, port);
+
+    struct listener *l = listener_new(s);
+    struct err why = {0};
+
+    l->tls = tls;
+    (void)uv_tcp_init(s->loop, &l->uv.tcp);
+
+    int status = uv_tcp_bind(&l->uv.tcp, (struct sockaddr *)&to, 0);
+
+    if (status < 0) {
+        l->uv.handle.data = l;
+        s->refs++;
+        uv_close(&l->uv.handle, on_listener_closed);
+        return err_sys(err, -status, "listen on %s", what);
+    }
+    if (listener_start(l, what, &why) < 0) {
+        if (why.sys == EADDRINUSE)
+            return err_set(err, ERR_EXISTS, "port %u is taken by another program", port);
+        if (err)
+            *err = why;
+        return -1;
+    }
+    return 0;
+}
+
+void server_set_tls(struct server *s, struct tls_server *tls)
+{
+    for (struct listener *l = s->listeners; l; l = l->next)
+        if (l->tls)
+            l->tls = tls;
+}

@@ -1,0 +1,36 @@
+/* TLS as a machine without sockets: ciphertext in, plaintext and ciphertext out. Server side. It
+ * does no I/O and keeps no buffers of its own, so that an idle connection costs little. Loop thread
+ * only. */
+#ifndef BERTH_IO_TLS_H
+#define BERTH_IO_TLS_H
+
+#include "core/base/buf.h"
+#include "core/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct tls_server; /* a certificate and its key */
+struct tls;        /* one connection */
+
+/* PEM files: certificate chain, leaf first, and private key. TLS 1.2 and newer. Connections keep
+ * what they began with. */
+struct tls_server *tls_server_new(const char *cert_file, const char *key_file, struct err *err);
+void tls_server_free(struct tls_server *s); /* NULL is fine; connections stay usable */
+
+struct tls *tls_new(struct tls_server *s);
+void tls_free(struct tls *t);
+
+/* Takes ciphertext from the peer. Appends what it says to PLAIN and what must be sent to WIRE (also
+ * on failure: the alert). -1: the connection is broken. */
+int tls_feed(struct tls *t, const char *data, size_t len, struct buf *plain, struct buf *wire,
+             struct err *err);
+/* Encrypts LEN bytes to WIRE. Only once tls_is_open(). */
+int tls_write(struct tls *t, const char *data, size_t len, struct buf *wire, struct err *err);
+/* Says goodbye (close_notify). */
+void tls_end(struct tls *t, struct buf *wire);
+
+bool tls_is_open(const struct tls *t);    /* the handshake is done */
+bool tls_peer_ended(const struct tls *t); /* close_notify came */
+
+#endif
