@@ -30,6 +30,9 @@ struct accel_choice {
 };
 const char *accel_name(enum accel_kind kind); /* "tcg", "kvm" */
 
+/* A processor of this computer has VT-x (vmx) or AMD-V (svm). */
+bool accel_cpu_has_flag(const char *cpuinfo);
+
 /* What `auto` gives here. Blocks at most limit_ms. Never fails: where in doubt it is TCG. */
 void accel_detect(const struct accel_sources *sources, struct accel_choice *ret_choice);
 

@@ -19,6 +19,7 @@ struct domain_seed {
 
 /* Borrowed strings. */
 struct domain_spec {
+    const char *type; /* libvirt's: "kvm", "qemu" (TCG) */
     const char *name;
     const char *uuid;
     const char *owner; /* state folder of the engine that owns it */
@@ -47,6 +48,10 @@ struct domain_spec {
 /* Appends the XML. ERR_INVALID where a value cannot be said in it: control bytes, invalid UTF-8, a
  * comma in a path that QEMU would split. */
 int domain_xml_build(const struct domain_spec *spec, struct buf *out, struct err *err);
+
+/* The value of attribute NAME in the first tag of XML text that libvirt printed, unescaped. Takes
+ * any bytes. False where it is missing or does not fit. */
+bool domain_xml_attr(const char *xml, const char *name, char *to, size_t size);
 
 /* Appends TEXT escaped for an attribute or an element. False where XML 1.0 cannot carry a byte of
  * it; OUT is then unchanged. */
