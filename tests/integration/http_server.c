@@ -166,7 +166,7 @@ static bool hear(int fd, struct buf *to, const char *needle, unsigned n)
     for (;;) {
         unsigned seen = 0;
 
-        for (const char *at = buf_str(to); needle && (at = strstr(at, needle)); at++)
+        for (const char *at = buf_str(to); needle && seen < n && (at = strstr(at, needle)); at++)
             seen++;
         if (needle && seen >= n)
             return true;
@@ -451,6 +451,7 @@ static pid_t start(void)
 
 int main(void)
 {
+    setvbuf(stdout, NULL, _IOLBF, 0);
     memset(filler, 'x', sizeof(filler));
     if (!mkdtemp(dir))
         return 1;
