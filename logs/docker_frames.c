@@ -1,11 +1,13 @@
-/* See docker_frames.h. A byte-level state machine: either header bytes are being collected (left == 0) or payload is passed through. */
+/* See docker_frames.h. A byte-level state machine: either header bytes are being collected (left ==
+ * 0) or payload is passed through. */
 #include "logs/docker_frames.h"
 
 #include <string.h>
 
 #define STREAM_MAX 3 /* 0 input, 1 output, 2 errors, 3 the daemon's own errors */
 
-void docker_frames_init(struct docker_frames *f, enum docker_mode mode, docker_frames_fn fn, void *arg)
+void docker_frames_init(struct docker_frames *f, enum docker_mode mode, docker_frames_fn fn,
+                        void *arg)
 {
     *f = (struct docker_frames){.fn = fn, .arg = arg, .mode = mode, .first = true};
 }
@@ -52,7 +54,8 @@ static size_t pass_on(struct docker_frames *f, uint8_t stream, const char *data,
     return len;
 }
 
-/* Collects header bytes. Returns how many of them were used; a negative number where they are no header. */
+/* Collects header bytes. Returns how many of them were used; a negative number where they are no
+ * header. */
 static int take_header(struct docker_frames *f, const char *data, size_t len)
 {
     size_t n = DOCKER_FRAMES_HEADER - f->n_header;

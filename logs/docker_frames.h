@@ -1,5 +1,6 @@
-/* Takes Docker's log stream apart: frames of eight header bytes (stream 0..3, three zeros, payload length in big-endian order) and a payload.
- * The payload is handed on as it arrives, so a frame of any claimed length costs no memory. Pure; any thread. */
+/* Takes Docker's log stream apart: frames of eight header bytes (stream 0..3, three zeros, payload
+ * length in big-endian order) and a payload. The payload is handed on as it arrives, so a frame of
+ * any claimed length costs no memory. Pure; any thread. */
 #ifndef BERTH_LOGS_DOCKER_FRAMES_H
 #define BERTH_LOGS_DOCKER_FRAMES_H
 
@@ -17,8 +18,10 @@ enum docker_mode {
     DOCKER_MODE_DETECT, /* the first header decides */
 };
 
-/* A piece of the payload of a frame of STREAM (1 output, 2 errors, 0 otherwise). FIRST: the piece begins a frame. LEN > 0. */
-typedef void (*docker_frames_fn)(void *arg, uint8_t stream, bool first, const char *data, size_t len);
+/* A piece of the payload of a frame of STREAM (1 output, 2 errors, 0 otherwise). FIRST: the piece
+ * begins a frame. LEN > 0. */
+typedef void (*docker_frames_fn)(void *arg, uint8_t stream, bool first, const char *data,
+                                 size_t len);
 
 /* In place, owns nothing; the members belong to docker_frames.c. */
 struct docker_frames {
@@ -33,9 +36,11 @@ struct docker_frames {
     unsigned char header[DOCKER_FRAMES_HEADER];
 };
 
-void docker_frames_init(struct docker_frames *f, enum docker_mode mode, docker_frames_fn fn, void *arg);
+void docker_frames_init(struct docker_frames *f, enum docker_mode mode, docker_frames_fn fn,
+                        void *arg);
 
-/* Feeds bytes in chunks of any size. ERR_PROTOCOL on a header that is none, then and for every later call. */
+/* Feeds bytes in chunks of any size. ERR_PROTOCOL on a header that is none, then and for every
+ * later call. */
 int docker_frames_feed(struct docker_frames *f, const void *data, size_t len, struct err *err);
 
 /* The stream is over. ERR_PROTOCOL where it stops inside a frame. */

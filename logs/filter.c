@@ -38,19 +38,21 @@ static pcre2_code *compile(const char *what, const char *pattern, bool match_cas
     PCRE2_SIZE at = 0;
     size_t len = strlen(pattern);
     if (len > FILTER_PATTERN_MAX) {
-        err_set(err, ERR_INVALID, "the pattern to %s is longer than %d bytes", what, FILTER_PATTERN_MAX);
+        err_set(err, ERR_INVALID, "the pattern to %s is longer than %d bytes", what,
+                FILTER_PATTERN_MAX);
         return NULL;
     }
     pcre2_compile_context *context = must(pcre2_compile_context_create(NULL));
     (void)pcre2_set_parens_nest_limit(context, NEST_LIMIT);
     uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
-    pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern, len, options | (match_case ? 0 : PCRE2_CASELESS), &code,
-                                   &at, context);
+    pcre2_code *re = pcre2_compile(
+        (PCRE2_SPTR)pattern, len, options | (match_case ? 0 : PCRE2_CASELESS), &code, &at, context);
     pcre2_compile_context_free(context);
     if (!re) {
         PCRE2_UCHAR why[128] = "";
         (void)pcre2_get_error_message(code, why, sizeof(why));
-        err_set(err, ERR_INVALID, "the pattern to %s is wrong at character %zu: %s", what, (size_t)at + 1, (char *)why);
+        err_set(err, ERR_INVALID, "the pattern to %s is wrong at character %zu: %s", what,
+                (size_t)at + 1, (char *)why);
         err_hint(err, "put a backslash before . * + ? ( ) [ ] { } | ^ $ that stand for themselves");
         return NULL;
     }
@@ -58,21 +60,31 @@ static pcre2_code *compile(const char *what, const char *pattern, bool match_cas
     return re;
 }
 
+/* No pattern is no failure. */
+static int compile_into(pcre2_code **ret_code, const char *what, const char *pattern,
+                        bool match_case, struct err *err)
+{
+    if (!pattern || !*pattern)
+        return 0;
+    *ret_code = compile(what, pattern, match_case, err);
+    return *ret_code ? 0 : -1;
+}
+
 struct filter *filter_new(const struct filter_options *options, struct err *err)
 {
-    auto_filter struct filter *f = xcalloc(1, sizeof(*f));
+    struct filter *f = xcalloc(1, sizeof(*f));
     f->min = options->min;
-    if (options->show && *options->show && !(f->show = compile("show", options->show, options->match_case, err)))
+    if (compile_into(&f->show, "show", options->show, options->match_case, err) < 0 ||
+        compile_into(&f->hide, "hide", options->hide, options->match_case, err) < 0) {
+        filter_free(f);
         return NULL;
-    if (options->hide && *options->hide && !(f->hide = compile("hide", options->hide, options->match_case, err)))
-        return NULL;
-
+    }
     f->match = must(pcre2_match_data_create(1, NULL));
     f->limits = must(pcre2_match_context_create(NULL));
     (void)pcre2_set_match_limit(f->limits, MATCH_LIMIT);
     (void)pcre2_set_depth_limit(f->limits, DEPTH_LIMIT);
     (void)pcre2_set_heap_limit(f->limits, HEAP_LIMIT);
-    return steal(f);
+    return f;
 }
 
 void filter_free(struct filter *f)
@@ -88,8 +100,8 @@ void filter_free(struct filter *f)
 
 enum outcome { OUTCOME_NO, OUTCOME_YES, OUTCOME_GAVE_UP };
 
-static enum outcome match(struct filter *f, const pcre2_code *re, const char *text, size_t len, size_t from,
-                          uint32_t options)
+static enum outcome match(struct filter *f, const pcre2_code *re, const char *text, size_t len,
+                          size_t from, uint32_t options)
 {
     int n = pcre2_match(re, (PCRE2_SPTR)text, len, from, options, f->match, f->limits);
     if (n >= 0)
@@ -109,7 +121,8 @@ bool filter_passes(struct filter *f, const char *text, size_t len)
     return !f->hide || match(f, f->hide, text, len, 0, 0) != OUTCOME_YES;
 }
 
-bool filter_find(struct filter *f, const char *text, size_t len, size_t from, size_t *ret_at, size_t *ret_len)
+bool filter_find(struct filter *f, const char *text, size_t len, size_t from, size_t *ret_at,
+                 size_t *ret_len)
 {
     if (!f->show || from > len || match(f, f->show, text, len, from, PCRE2_NOTEMPTY) != OUTCOME_YES)
         return false;
@@ -143,7 +156,9 @@ static const struct {
 static enum line_level level_by_prefix(const char *text, size_t len)
 {
     if (len >= 3 && text[0] == '<' && text[1] >= '0' && text[1] <= '7' && text[2] == '>')
-        return text[1] <= '3' ? LINE_LEVEL_ERROR : text[1] == '4' ? LINE_LEVEL_WARN : LINE_LEVEL_INFO;
+        return text[1] <= '3'   ? LINE_LEVEL_ERROR
+               : text[1] == '4' ? LINE_LEVEL_WARN
+                                : LINE_LEVEL_INFO;
 
     if (len < 6 || text[5] != ' ' || !strchr("IWEF", text[0]))
         return LINE_LEVEL_NONE;
@@ -153,7 +168,8 @@ static enum line_level level_by_prefix(const char *text, size_t len)
     return text[0] == 'I' ? LINE_LEVEL_INFO : text[0] == 'W' ? LINE_LEVEL_WARN : LINE_LEVEL_ERROR;
 }
 
-/* A word in capitals counts anywhere; in small letters only where it stands as a label: "[warn]", "level=warn", "\"warn\"", "warn:". */
+/* A word in capitals counts anywhere; in small letters only where it stands as a label: "[warn]",
+ * "level=warn", "\"warn\"", "warn:". */
 static enum line_level level_by_word(const char *word, size_t n, char before, char behind)
 {
     bool label = behind == ':' || (before && strchr("[=\"(|<", before));
@@ -174,7 +190,8 @@ enum line_level line_level_of(const char *text, size_t len)
         while (at + n < reach && (isalnum((unsigned char)text[at + n]) || text[at + n] == '_'))
             n++;
         if (n >= 3 && n <= 8)
-            level = level_by_word(text + at, n, at ? text[at - 1] : '\0', at + n < len ? text[at + n] : '\0');
+            level = level_by_word(text + at, n, at ? text[at - 1] : '\0',
+                                  at + n < len ? text[at + n] : '\0');
         at += n ? n : 1;
     }
     return level;

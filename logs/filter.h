@@ -1,5 +1,6 @@
-/* Which lines a person wants to see: a pattern to show, a pattern to hide, a lowest level; and the level of a line. Patterns are PCRE2; a pattern that takes
- * too long on a line counts as matched for showing and as not matched for hiding: no line disappears because of it. One thread. */
+/* Which lines a person wants to see: a pattern to show, a pattern to hide, a lowest level; and the
+ * level of a line. Patterns are PCRE2; a pattern that takes too long on a line counts as matched
+ * for showing and as not matched for hiding: no line disappears because of it. One thread. */
 #ifndef BERTH_LOGS_FILTER_H
 #define BERTH_LOGS_FILTER_H
 
@@ -12,17 +13,24 @@
 
 #define FILTER_PATTERN_MAX 512
 
-enum line_level { LINE_LEVEL_NONE, LINE_LEVEL_INFO, LINE_LEVEL_WARN, LINE_LEVEL_ERROR, LINE_LEVEL_COUNT };
+enum line_level {
+    LINE_LEVEL_NONE,
+    LINE_LEVEL_INFO,
+    LINE_LEVEL_WARN,
+    LINE_LEVEL_ERROR,
+    LINE_LEVEL_COUNT
+};
 
-/* The level that the line names itself (its first such word within the first 160 bytes): "[ERR]", "WARN", "level=info", "<3>", "E1121 ...". */
+/* The level that the line names itself (its first such word within the first 160 bytes): "[ERR]",
+ * "WARN", "level=info", "<3>", "E1121 ...". */
 enum line_level line_level_of(const char *text, size_t len);
 char line_level_letter(enum line_level level); /* ' ', 'I', 'W', 'E' */
 
 struct filter_options {
-    const char *show;     /* NULL or "": all */
-    const char *hide;     /* NULL or "": none */
-    bool match_case;      /* else letters match in either case */
-    enum line_level min;  /* lines without a level pass only where this is NONE */
+    const char *show;    /* NULL or "": all */
+    const char *hide;    /* NULL or "": none */
+    bool match_case;     /* else letters match in either case */
+    enum line_level min; /* lines without a level pass only where this is NONE */
 };
 
 struct filter;
@@ -36,8 +44,10 @@ DEFINE_AUTO(filter, struct filter, filter_free)
 /* TEXT may hold any bytes. */
 bool filter_passes(struct filter *f, const char *text, size_t len);
 
-/* Where the show pattern matches next at or behind FROM, for highlighting and search. False where it does not (or there is none). Never an empty match. */
-bool filter_find(struct filter *f, const char *text, size_t len, size_t from, size_t *ret_at, size_t *ret_len);
+/* Where the show pattern matches next at or behind FROM, for highlighting and search. False where
+ * it does not (or there is none). Never an empty match. */
+bool filter_find(struct filter *f, const char *text, size_t len, size_t from, size_t *ret_at,
+                 size_t *ret_len);
 
 /* Lines on which a pattern gave up since the filter was made. */
 uint64_t filter_gave_up(const struct filter *f);

@@ -1,5 +1,5 @@
-/* See line_ring.h. Two circular arrays: fixed-size records, and a text area in which each text lies whole; a text that does not fit before the end of the area
- * starts again at its beginning. */
+/* See line_ring.h. Two circular arrays: fixed-size records, and a text area in which each text lies
+ * whole; a text that does not fit before the end of the area starts again at its beginning. */
 #include "logs/line_ring.h"
 
 #include "core/base/mem.h"

@@ -1,4 +1,5 @@
-/* See line_split.h. Per stream, bytes first pass the "stamp" stage (collects up to the first blank, a time or not) and then go to the open line. */
+/* See line_split.h. Per stream, bytes first pass the "stamp" stage (collects up to the first blank,
+ * a time or not) and then go to the open line. */
 #include "logs/line_split.h"
 
 #include "core/base/buf.h"
@@ -9,7 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define STREAMS 3
+#define STREAMS   3
 #define STAMP_MAX 40 /* "2026-11-21T14:31:02.118123456+01:00" has 35 */
 
 struct open_line {
@@ -32,7 +33,8 @@ struct line_split {
     struct open_line lines[STREAMS];
 };
 
-struct line_split *line_split_new(const struct line_split_options *options, line_split_fn fn, void *arg)
+struct line_split *line_split_new(const struct line_split_options *options, line_split_fn fn,
+                                  void *arg)
 {
     struct line_split *s = xcalloc(1, sizeof(*s));
     s->fn = fn;
@@ -74,8 +76,8 @@ static void append(struct open_line *line, const char *data, size_t len)
     keep(line, data, len - line->return_);
 }
 
-/* What the stamp stage holds is a time or the text that the line begins with. BEHIND: what follows it, " " or "" (the end of the line); NULL
- * where it is text in any case. */
+/* What the stamp stage holds is a time or the text that the line begins with. BEHIND: what follows
+ * it, " " or "" (the end of the line); NULL where it is text in any case. */
 static void end_stamp(struct open_line *line, const char *behind)
 {
     size_t n = line->n_stamp;
@@ -124,7 +126,8 @@ static size_t whole_length(const char *data, size_t len)
     return halved ? len - back : len;
 }
 
-/* Leaves the sanitised text in s->clean, at most LINE_SPLIT_KEEP bytes, never ending inside an escape. */
+/* Leaves the sanitised text in s->clean, at most LINE_SPLIT_KEEP bytes, never ending inside an
+ * escape. */
 static void sanitise(struct line_split *s, struct open_line *line)
 {
     const char *data = buf_str(&line->text);

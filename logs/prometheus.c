@@ -1,4 +1,5 @@
-/* See prometheus.h. A line is read by a cursor that never passes its end; the reader of each part advances it. */
+/* See prometheus.h. A line is read by a cursor that never passes its end; the reader of each part
+ * advances it. */
 #include "logs/prometheus.h"
 
 #include "core/base/attr.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUMBER_MAX 64
+#define NUMBER_MAX    64
 #define RAW_VALUE_MAX 1024 /* bytes of a label value that are looked at before it is cut */
 
 struct cursor {
@@ -23,8 +24,9 @@ struct family {
 };
 
 static const char *const type_names[] = {
-    [PROMETHEUS_TYPE_UNTYPED] = "untyped",     [PROMETHEUS_TYPE_COUNTER] = "counter", [PROMETHEUS_TYPE_GAUGE] = "gauge",
-    [PROMETHEUS_TYPE_HISTOGRAM] = "histogram", [PROMETHEUS_TYPE_SUMMARY] = "summary",
+    [PROMETHEUS_TYPE_UNTYPED] = "untyped", [PROMETHEUS_TYPE_COUNTER] = "counter",
+    [PROMETHEUS_TYPE_GAUGE] = "gauge",     [PROMETHEUS_TYPE_HISTOGRAM] = "histogram",
+    [PROMETHEUS_TYPE_SUMMARY] = "summary",
 };
 _Static_assert(ARRAY_LEN(type_names) == PROMETHEUS_TYPE_COUNT, "a word for each type");
 
@@ -133,7 +135,8 @@ static bool read_word(struct cursor *c, char *to, size_t size)
     return n > 0;
 }
 
-/* What Go's ParseFloat takes, which is what strtod takes; our programs never leave the C locale for numbers. */
+/* What Go's ParseFloat takes, which is what strtod takes; our programs never leave the C locale for
+ * numbers. */
 static int read_number(struct cursor *c, double *ret_value, struct err *err)
 {
     char word[NUMBER_MAX];
@@ -187,11 +190,14 @@ static bool belongs(const struct family *family, const char *name)
         return false;
     if (!name[n])
         return true;
-    bool parts = family->type == PROMETHEUS_TYPE_HISTOGRAM || family->type == PROMETHEUS_TYPE_SUMMARY;
-    return parts && (str_eq(name + n, "_bucket") || str_eq(name + n, "_sum") || str_eq(name + n, "_count"));
+    bool parts =
+        family->type == PROMETHEUS_TYPE_HISTOGRAM || family->type == PROMETHEUS_TYPE_SUMMARY;
+    return parts &&
+           (str_eq(name + n, "_bucket") || str_eq(name + n, "_sum") || str_eq(name + n, "_count"));
 }
 
-static int read_sample(struct cursor *c, const struct family *family, struct prometheus_sample *sample, struct err *err)
+static int read_sample(struct cursor *c, const struct family *family,
+                       struct prometheus_sample *sample, struct err *err)
 {
     sample->n_labels = 0;
     sample->at_ms = 0;

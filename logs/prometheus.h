@@ -1,5 +1,5 @@
-/* Reads the text that a module serves on /metrics (Prometheus exposition format 0.0.4). One wrong line does not cost the others; everything is
- * bounded. Pure; any thread. */
+/* Reads the text that a module serves on /metrics (Prometheus exposition format 0.0.4). One wrong
+ * line does not cost the others; everything is bounded. Pure; any thread. */
 #ifndef BERTH_LOGS_PROMETHEUS_H
 #define BERTH_LOGS_PROMETHEUS_H
 
@@ -42,13 +42,15 @@ typedef void (*prometheus_fn)(void *arg, const struct prometheus_sample *sample)
 
 struct prometheus_report {
     size_t samples;
-    size_t wrong;     /* lines left out */
-    bool cut;         /* there was more than PROMETHEUS_SAMPLES_MAX */
-    struct err first; /* ERR_PROTOCOL about the first wrong line ("line 12: ..."); ERR_NONE without one */
+    size_t wrong; /* lines left out */
+    bool cut;     /* there was more than PROMETHEUS_SAMPLES_MAX */
+    struct err
+        first; /* ERR_PROTOCOL about the first wrong line ("line 12: ..."); ERR_NONE without one */
 };
 
 /* The caller bounds LEN. */
-struct prometheus_report prometheus_parse(const char *text, size_t len, prometheus_fn fn, void *arg);
+struct prometheus_report prometheus_parse(const char *text, size_t len, prometheus_fn fn,
+                                          void *arg);
 
 /* The value of a label; NULL where the sample has none of that name. Borrowed. */
 const char *prometheus_label(const struct prometheus_sample *sample, const char *name);

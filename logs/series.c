@@ -53,6 +53,7 @@ bool series_push(struct series *s, uint64_t at_ms, double value)
         else if (at_ms <= last)
             return false;
     }
+    assert(s->capacity > 0);
     if (s->count == s->capacity) {
         s->oldest = (s->oldest + 1) % s->capacity;
         s->count--;
@@ -104,7 +105,8 @@ struct series_stats series_stats(const struct series *s, uint64_t from_ms, uint6
     return stats;
 }
 
-void series_columns(const struct series *s, uint64_t from_ms, uint64_t to_ms, double *ret_columns, size_t n)
+void series_columns(const struct series *s, uint64_t from_ms, uint64_t to_ms, double *ret_columns,
+                    size_t n)
 {
     double span = to_ms > from_ms ? (double)(to_ms - from_ms) : 0;
     size_t i = series_find(s, from_ms);

@@ -1,4 +1,5 @@
-/* The same bytes in one piece and in pieces of a size taken from the first byte: payloads and outcome must be the same, and no payload longer than what went in. */
+/* The same bytes in one piece and in pieces of a size taken from the first byte: payloads and
+ * outcome must be the same, and no payload longer than what went in. */
 #include "core/base/buf.h"
 #include "logs/docker_frames.h"
 
@@ -11,7 +12,8 @@ static void record(void *arg, uint8_t stream, bool first, const char *data, size
     buf_append(arg, data, len);
 }
 
-static int run(enum docker_mode mode, const uint8_t *data, size_t size, size_t chunk, struct buf *out)
+static int run(enum docker_mode mode, const uint8_t *data, size_t size, size_t chunk,
+               struct buf *out)
 {
     struct docker_frames f;
     int result = 0;
@@ -32,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     auto_buf struct buf pieces = {0};
     int one = run(mode, data + 1, size - 1, size, &whole);
     int two = run(mode, data + 1, size - 1, chunk, &pieces);
-    if (one != two || whole.len != pieces.len || memcmp(buf_str(&whole), buf_str(&pieces), whole.len) != 0)
+    if (one != two || whole.len != pieces.len ||
+        memcmp(buf_str(&whole), buf_str(&pieces), whole.len) != 0)
         abort();
     return 0;
 }

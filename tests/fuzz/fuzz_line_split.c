@@ -1,4 +1,5 @@
-/* The same bytes in one piece and in small pieces give the same lines, each bounded, terminated and free of control bytes. */
+/* The same bytes in one piece and in small pieces give the same lines, each bounded, terminated and
+ * free of control bytes. */
 #include "core/base/buf.h"
 #include "core/base/str.h"
 #include "logs/line_split.h"
@@ -17,7 +18,8 @@ static void record(void *arg, const struct log_entry *e)
             abort();
         i += n;
     }
-    buf_printf(arg, "%" PRIu64 " %u %" PRIu64 " %d %s\n", e->seq, e->stream, e->at_ms, e->cut, e->text);
+    buf_printf(arg, "%" PRIu64 " %u %" PRIu64 " %d %s\n", e->seq, e->stream, e->at_ms, e->cut,
+               e->text);
 }
 
 static void run(bool timestamps, const uint8_t *data, size_t size, size_t chunk, struct buf *out)
@@ -25,7 +27,8 @@ static void run(bool timestamps, const uint8_t *data, size_t size, size_t chunk,
     struct line_split_options options = {.timestamps = timestamps};
     auto_line_split struct line_split *s = line_split_new(&options, record, out);
     for (size_t at = 0; at < size; at += chunk)
-        line_split_feed(s, 1, at == 0, (const char *)data + at, at + chunk > size ? size - at : chunk);
+        line_split_feed(s, 1, at == 0, (const char *)data + at,
+                        at + chunk > size ? size - at : chunk);
     line_split_end(s);
 }
 

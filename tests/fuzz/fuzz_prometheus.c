@@ -7,7 +7,8 @@
 static void check(void *arg, const struct prometheus_sample *s)
 {
     ++*(size_t *)arg;
-    if (!s->name[0] || !memchr(s->name, '\0', sizeof(s->name)) || s->n_labels > PROMETHEUS_LABELS_MAX)
+    if (!s->name[0] || !memchr(s->name, '\0', sizeof(s->name)) ||
+        s->n_labels > PROMETHEUS_LABELS_MAX)
         abort();
     for (size_t i = 0; i < s->n_labels; i++)
         if (!s->labels[i].name[0] || !memchr(s->labels[i].value, '\0', sizeof(s->labels[i].value)))

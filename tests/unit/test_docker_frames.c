@@ -33,7 +33,9 @@ Test(docker_frames, gives_the_same_whatever_the_chunks)
         struct docker_frames f;
         docker_frames_init(&f, DOCKER_MODE_FRAMED, record, &out);
         for (size_t at = 0; at < wire.len; at += chunk)
-            cr_assert_eq(docker_frames_feed(&f, wire.data + at, at + chunk > wire.len ? wire.len - at : chunk, NULL), 0);
+            cr_assert_eq(docker_frames_feed(&f, wire.data + at,
+                                            at + chunk > wire.len ? wire.len - at : chunk, NULL),
+                         0);
         cr_assert_eq(docker_frames_end(&f, NULL), 0);
         cr_assert_str_eq(buf_str(&out), "|1:one\n|2:two |2:daemon", "chunks of %zu", chunk);
     }
@@ -65,7 +67,8 @@ Test(docker_frames, refuses_a_wrong_header_for_good)
 
 Test(docker_frames, takes_a_tty_stream_as_it_is)
 {
-    static const char *const texts[] = {"plain text\r\n", "a", "\1\0\0\0", "\2\0x", "\1\1\0\0\0\0\0\4more"};
+    static const char *const texts[] = {"plain text\r\n", "a", "\1\0\0\0", "\2\0x",
+                                        "\1\1\0\0\0\0\0\4more"};
     static const size_t lens[] = {12, 1, 4, 3, 12};
     for (size_t i = 0; i < sizeof(lens) / sizeof(*lens); i++)
         for (size_t chunk = 1; chunk <= lens[i]; chunk++) {
@@ -73,7 +76,9 @@ Test(docker_frames, takes_a_tty_stream_as_it_is)
             struct docker_frames f;
             docker_frames_init(&f, DOCKER_MODE_DETECT, record, &out);
             for (size_t at = 0; at < lens[i]; at += chunk)
-                cr_assert_eq(docker_frames_feed(&f, texts[i] + at, at + chunk > lens[i] ? lens[i] - at : chunk, NULL), 0);
+                cr_assert_eq(docker_frames_feed(&f, texts[i] + at,
+                                                at + chunk > lens[i] ? lens[i] - at : chunk, NULL),
+                             0);
             cr_assert_eq(docker_frames_end(&f, NULL), 0);
             cr_assert_eq(out.len, lens[i] + 3, "text %zu, chunks of %zu", i, chunk);
             cr_assert_eq(memcmp(out.data, "|1:", 3), 0);

@@ -80,7 +80,8 @@ Test(line_ring, cuts_a_text_larger_than_itself)
     cr_assert_str_eq(e.text, "abc", "not inside a character");
 }
 
-/* Against a plain model: every line kept must be what was pushed, in order, and within the bounds. */
+/* Against a plain model: every line kept must be what was pushed, in order, and within the bounds.
+ */
 Test(line_ring, holds_what_was_pushed_for_any_lengths)
 {
     static const size_t sizes[] = {1, 7, 64, 300};

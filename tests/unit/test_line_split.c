@@ -18,7 +18,8 @@ static void record(void *arg, const struct log_entry *e)
     cr_assert_eq(strlen(e->text), e->len);
     cr_assert_leq(e->len, (size_t)LINE_SPLIT_KEEP);
     clock_format(at, sizeof(at), e->at_ms);
-    buf_printf(arg, "%" PRIu64 " %u %s%s[%s]\n", e->seq, e->stream, at, e->cut ? " cut " : "", e->text);
+    buf_printf(arg, "%" PRIu64 " %u %s%s[%s]\n", e->seq, e->stream, at, e->cut ? " cut " : "",
+               e->text);
 }
 
 static void feed(struct line_split *s, const char *data, size_t len, size_t chunk)
@@ -51,9 +52,11 @@ Test(line_split, gives_lines_whatever_the_chunks)
 
 Test(line_split, takes_the_time_off)
 {
-    CHECK(true, "2026-11-21T14:31:02.118123456Z hello world\n", "1 1 2026-11-21T14:31:02.118Z[hello world]\n");
+    CHECK(true, "2026-11-21T14:31:02.118123456Z hello world\n",
+          "1 1 2026-11-21T14:31:02.118Z[hello world]\n");
     CHECK(true, "2026-11-21T15:31:02.118+01:00 a\n", "1 1 2026-11-21T14:31:02.118Z[a]\n");
-    CHECK(true, "2026-11-21T14:31:02Z \n2026-11-21T14:31:03Z\r\nx", "1 1 2026-11-21T14:31:02.000Z[]\n2 1 [2026-11-21T14:31:03Z]\n3 1 [x]\n");
+    CHECK(true, "2026-11-21T14:31:02Z \n2026-11-21T14:31:03Z\r\nx",
+          "1 1 2026-11-21T14:31:02.000Z[]\n2 1 [2026-11-21T14:31:03Z]\n3 1 [x]\n");
     CHECK(true, "no time here\n", "1 1 [no time here]\n");
     CHECK(true, "2026-99-21T14:31:02Z x\n", "1 1 [2026-99-21T14:31:02Z x]\n");
     CHECK(true, "a-very-long-first-word-that-is-longer-than-any-time-can-be x\n",
@@ -84,12 +87,15 @@ Test(line_split, takes_the_time_off_each_piece_of_a_long_line)
     struct line_split_options options = {.timestamps = true};
     auto_buf struct buf out = {0};
     auto_line_split struct line_split *s = line_split_new(&options, record, &out);
-    static const char *const pieces[] = {"2026-11-21T14:31:02Z begin ", "2026-11-21T14:31:03Z middle", "2026-11-21T14:31:04Z  end\n", "word",
-                                         "2026-11-21T14:31:05Z more\n"};
+    static const char *const pieces[] = {
+        "2026-11-21T14:31:02Z begin ", "2026-11-21T14:31:03Z middle", "2026-11-21T14:31:04Z  end\n",
+        "word", "2026-11-21T14:31:05Z more\n"};
     for (size_t i = 0; i < ARRAY_LEN(pieces); i++)
         for (size_t k = 0; k < strlen(pieces[i]); k++)
             line_split_feed(s, 1, k == 0, pieces[i] + k, 1);
-    cr_assert_str_eq(buf_str(&out), "1 1 2026-11-21T14:31:02.000Z[begin middle end]\n2 1 2026-11-21T14:31:05.000Z[wordmore]\n");
+    cr_assert_str_eq(
+        buf_str(&out),
+        "1 1 2026-11-21T14:31:02.000Z[begin middle end]\n2 1 2026-11-21T14:31:05.000Z[wordmore]\n");
 }
 
 Test(line_split, a_ten_megabyte_line_costs_no_memory)
@@ -154,6 +160,8 @@ Test(line_split, works_behind_docker_frames)
     auto_line_split struct line_split *s = line_split_new(NULL, record, &out);
     struct docker_frames f;
     docker_frames_init(&f, DOCKER_MODE_FRAMED, line_split_feed, s);
-    cr_assert_eq(docker_frames_feed(&f, "\1\0\0\0\0\0\0\3a\nb\2\0\0\0\0\0\0\2e\n\1\0\0\0\0\0\0\2c\n", 31, NULL), 0);
+    cr_assert_eq(docker_frames_feed(
+                     &f, "\1\0\0\0\0\0\0\3a\nb\2\0\0\0\0\0\0\2e\n\1\0\0\0\0\0\0\2c\n", 31, NULL),
+                 0);
     cr_assert_str_eq(buf_str(&out), "1 1 [a]\n2 2 [e]\n3 1 [bc]\n");
 }

@@ -25,36 +25,41 @@ static struct prometheus_report parse(const char *text, struct buf *out)
 
 Test(prometheus, reads_the_example_of_the_format)
 {
-    static const char text[] = "# HELP http_requests_total The total number of HTTP requests.\n"
-                               "# TYPE http_requests_total counter\n"
-                               "http_requests_total{method=\"post\",code=\"200\"} 1027 1395066363000\n"
-                               "http_requests_total{ method = \"post\" , code=\"400\", }    3 -5\n"
-                               "\n# Escaping in label values:\n"
-                               "msdos_file_access_time_seconds{path=\"C:\\\\DIR\\\\F.TXT\",error=\"No:\\n\\\"X\\\"\"} 1.458255915e9\n"
-                               "metric_without_timestamp_and_labels 12.47\n"
-                               "something_weird{problem=\"division by zero\"} +Inf -3982045\n"
-                               "# TYPE h histogram\n"
-                               "h_bucket{le=\"0.05\"} 24054\r\n"
-                               "h_sum NaN\n"
-                               "h_total 1";
+    static const char text[] =
+        "# HELP http_requests_total The total number of HTTP requests.\n"
+        "# TYPE http_requests_total counter\n"
+        "http_requests_total{method=\"post\",code=\"200\"} 1027 1395066363000\n"
+        "http_requests_total{ method = \"post\" , code=\"400\", }    3 -5\n"
+        "\n# Escaping in label values:\n"
+        "msdos_file_access_time_seconds{path=\"C:\\\\DIR\\\\F.TXT\",error=\"No:\\n\\\"X\\\"\"} "
+        "1.458255915e9\n"
+        "metric_without_timestamp_and_labels 12.47\n"
+        "something_weird{problem=\"division by zero\"} +Inf -3982045\n"
+        "# TYPE h histogram\n"
+        "h_bucket{le=\"0.05\"} 24054\r\n"
+        "h_sum NaN\n"
+        "h_total 1";
     auto_buf struct buf out = {0};
     struct prometheus_report report = parse(text, &out);
     cr_assert_eq(report.samples, 8);
     cr_assert_eq(report.wrong, 0, "%s", report.first.msg);
-    cr_assert_str_eq(buf_str(&out), "http_requests_total method=<post> code=<200> t1 1027 @1395066363000\n"
-                                    "http_requests_total method=<post> code=<400> t1 3 @-5\n"
-                                    "msdos_file_access_time_seconds path=<C:\\DIR\\F.TXT> error=<No:^J\"X\"> t0 1.45826e+09\n"
-                                    "metric_without_timestamp_and_labels t0 12.47\n"
-                                    "something_weird problem=<division by zero> t0 inf @-3982045\n"
-                                    "h_bucket le=<0.05> t3 24054\n"
-                                    "h_sum t3 nan\n"
-                                    "h_total t0 1\n");
+    cr_assert_str_eq(
+        buf_str(&out),
+        "http_requests_total method=<post> code=<200> t1 1027 @1395066363000\n"
+        "http_requests_total method=<post> code=<400> t1 3 @-5\n"
+        "msdos_file_access_time_seconds path=<C:\\DIR\\F.TXT> error=<No:^J\"X\"> t0 1.45826e+09\n"
+        "metric_without_timestamp_and_labels t0 12.47\n"
+        "something_weird problem=<division by zero> t0 inf @-3982045\n"
+        "h_bucket le=<0.05> t3 24054\n"
+        "h_sum t3 nan\n"
+        "h_total t0 1\n");
 }
 
 Test(prometheus, leaves_wrong_lines_out_and_names_the_first)
 {
     auto_buf struct buf out = {0};
-    struct prometheus_report report = parse("a 1\nb{x=\"1\" 2\nc\nd one\ne{=\"x\"} 1\n1f 2\ng 2 3 4\nh{a=\"\\q\"} 1\ni 2\n", &out);
+    struct prometheus_report report = parse(
+        "a 1\nb{x=\"1\" 2\nc\nd one\ne{=\"x\"} 1\n1f 2\ng 2 3 4\nh{a=\"\\q\"} 1\ni 2\n", &out);
     cr_assert_str_eq(buf_str(&out), "a t0 1\ni t0 2\n");
     cr_assert_eq(report.wrong, 7);
     cr_assert_eq(report.first.kind, ERR_PROTOCOL);

@@ -1,0 +1,105 @@
+/* Help texts, made from the table of verbs. */
+#include "core/base/str.h"
+#include "tui/cli.h"
+#include "tui/cli_out.h"
+#include "tui/cli_verbs.h"
+
+#include <string.h>
+
+#define HELP_COLUMN 34
+
+static void pad_to(struct buf *out, size_t line_start, size_t column)
+{
+    while (out->len - line_start < column - 1)
+        buf_putc(out, ' ');
+    buf_putc(out, ' ');
+}
+
+static void help_options(const struct cli_option *options, struct buf *out)
+{
+    for (const struct cli_option *o = options; o && o->name; o++) {
+        size_t start = out->len;
+        if (o->letter)
+            buf_printf(out, "  -%c, --%s", o->letter, o->name);
+        else
+            buf_printf(out, "      --%s", o->name);
+        if (o->value)
+            buf_printf(out, " %s", o->value);
+        pad_to(out, start, HELP_COLUMN);
+        buf_printf(out, "%s\n", o->help);
+    }
+}
+
+void cli_help_verb(const struct cli_verb *verb, struct buf *out)
+{
+    buf_printf(out, "berth %s%s%s%s\n\n%s.\n\n", verb->words,
+               verb->options[0] ? " [OPTION]..." : "", verb->places ? " " : "",
+               verb->places ? verb->places : "", verb->help);
+    for (size_t i = 0; i < CLI_TABLES_MAX; i++)
+        help_options(verb->options[i], out);
+    help_options(cli_common_options, out);
+}
+
+static bool begins_with_words(const char *words, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return n == 0 || (strncmp(words, prefix, n) == 0 && (words[n] == ' ' || !words[n]));
+}
+
+bool cli_help_list(const char *prefix, struct buf *out)
+{
+    size_t found = 0;
+    const char *last = "";
+    for (const struct cli_verb *v = cli_verbs; v->words; v++) {
+        if (!begins_with_words(v->words, prefix))
+            continue;
+        size_t noun = strcspn(v->words, " ");
+        if (found++ && !*prefix &&
+            (strcspn(last, " ") != noun || strncmp(last, v->words, noun) != 0) &&
+            (v->words[noun] || last[strcspn(last, " ")]))
+            buf_putc(out, '\n');
+        last = v->words;
+        size_t start = out->len;
+        buf_printf(out, "  %s%s%s", v->words, v->places ? " " : "", v->places ? v->places : "");
+        pad_to(out, start, HELP_COLUMN);
+        buf_printf(out, "%s\n", v->help);
+    }
+    return found > 0;
+}
+
+void cli_help_all(struct buf *out)
+{
+    buf_puts(out,
+             "berth                             opens the console\nberth COMMAND [OPTION]...\n\n");
+    (void)cli_help_list("", out);
+    buf_puts(out, "\nEvery command takes --json (for scripts), --quiet and --help.\n");
+}
+
+/* "help vm create" shows that verb, "help vm" what begins so, "help" all. */
+int cli_help(struct cli *cli)
+{
+    auto_buf struct buf words = {0};
+    auto_buf struct buf text = {0};
+    for (size_t i = 0; i < cli->args->n_places; i++)
+        buf_printf(&words, "%s%s", i ? " " : "", cli->args->places[i]);
+    const char *wanted = buf_str(&words);
+    const struct cli_verb *exact = NULL;
+    for (const struct cli_verb *v = cli_verbs; v->words; v++)
+        if (str_eq(v->words, wanted))
+            exact = v;
+    if (!*wanted) {
+        cli_help_all(&text);
+    } else if (exact) {
+        cli_help_verb(exact, &text);
+    } else if (!cli_help_list(wanted, &text)) {
+        struct err err = {0};
+        char shown[60];
+        str_sanitise_to(shown, sizeof(shown), wanted);
+        err_set(&err, ERR_INVALID, "there is no command \"%s\"", shown);
+        err_hint(&err, "`berth help` lists the commands");
+        cli_out_error(&err, CLI_EXIT_USAGE, "usage", cli->args->json);
+        return CLI_EXIT_USAGE;
+    }
+    cli_out_text(buf_str(&text));
+    return CLI_EXIT_DONE;
+}
