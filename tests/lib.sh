@@ -13,11 +13,26 @@ not_ok() { # NAME WHY
     failures=$((failures + 1))
 }
 
-# check NAME COMMAND...: the command's exit status is the verdict, its output the reason.
+# check NAME COMMAND...: the command's exit status is the verdict. On failure the reason is what it printed, and what the test's own
+# `explain` says, where it has one.
 check() {
     local name=$1 out
     shift
-    if out=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$(tail -n 3 <<<"$out" | tr '\n' ' ')"; fi
+    if out=$("$@" 2>&1); then
+        ok "$name"
+        return 0
+    fi
+    if declare -F explain >/dev/null; then out+=" $(explain 2>&1)"; fi
+    not_ok "$name" "$(tail -n 4 <<<"$out" | tr '\n' ' ' | head -c 600)"
+    return 1
+}
+
+# exits STATUS COMMAND...: it must end with just that status.
+exits() {
+    local want=$1 status=0
+    shift
+    "$@" || status=$?
+    [ "$status" -eq "$want" ] || { echo "exit status $status, wanted $want"; return 1; }
 }
 
 # wait_until SECONDS COMMAND...: polls a condition that has no event of its own for us to wait on; fails at the deadline.
