@@ -21,6 +21,8 @@ struct guest_target {
     uint16_t port;        /* vm_record.ssh_port, or 22 */
     const char *key_file; /* the client key of this VM */
     const char *host_key; /* vm_record.host_key */
+    const char *user;     /* NULL: "berth" */
+    const char *root;     /* in front of the paths of the guest's sockets; NULL: none */
 };
 
 struct guest_events {
@@ -68,7 +70,7 @@ struct guest_call *guest_admin(struct guest *g, const char *line, const void *bo
 enum guest_module_action {
     GUEST_MODULE_START,
     GUEST_MODULE_STOP,
-    GUEST_MODULE_RESTART, /* stop, then start: the module's workload socket is made anew */
+    GUEST_MODULE_RESTART,
 };
 typedef void (*guest_done_fn)(void *arg, const struct err *err);
 /* ERR_NOT_FOUND: no such module. NULL as with guest_admin. */
