@@ -128,8 +128,13 @@ int cli_read(const char *path, size_t max, struct buf *out, struct err *err)
     bool from_stdin = str_eq(path, "-");
     const char *shown = from_stdin ? "standard input" : path;
     auto_close int opened = -1;
-    if (!from_stdin && (opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) < 0)
-        return err_sys(err, errno, "open %s", shown);
+    if (!from_stdin && (opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) < 0) {
+        int why = errno;
+        err_sys(err, why, "open %s", shown);
+        if (err && why == ENOENT)
+            err->kind = ERR_INVALID; /* what was given is wrong; no VM or module is missing */
+        return -1;
+    }
     int fd = from_stdin ? STDIN_FILENO : opened;
 
     size_t limit = out->len + max + 1;
