@@ -1,7 +1,9 @@
-/* The program people and scripts start. */
+/* The program people and scripts start: alone it is the full-screen console, with words a command.
+ */
+#include "tui/app.h"
 #include "tui/cli.h"
 
 int main(int argc, char **argv)
 {
-    return cli_main(argc, argv);
+    return argc == 1 ? app_run(NULL) : cli_main(argc, argv);
 }
