@@ -64,7 +64,7 @@ static bool take_zone(const char **at, int64_t *ret_offset_s)
     if ((sign != '+' && sign != '-') || !take_number(at, 2, ':', &hours) ||
         !take_number(at, 2, 0, &minutes) || hours > 23 || minutes > 59)
         return false;
-    *ret_offset_s = (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
+    *ret_offset_s = ((int64_t)hours * 60 + minutes) * (sign == '-' ? -60 : 60);
     return true;
 }
 

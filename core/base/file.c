@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -55,8 +54,9 @@ static int write_all(int fd, const char *data, size_t len)
 
 int file_sync_parent(const char *path, struct err *err)
 {
-    auto_free char *copy = xstrdup(path);
-    const char *dir = dirname(copy);
+    const char *slash = strrchr(path, '/');
+    auto_free char *dir =
+        slash > path ? xstrndup(path, (size_t)(slash - path)) : xstrdup(slash ? "/" : ".");
     auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fsync(fd) < 0)
         return err_sys(err, errno, "sync folder %s", dir);
@@ -137,6 +137,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 
 int file_remove_tree(const char *path, struct err *err)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): safe without FTW_CHDIR */
     if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 && errno != ENOENT)
         return err_sys(err, errno, "remove %s", path);
     return 0;

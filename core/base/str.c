@@ -25,7 +25,9 @@ bool str_ends(const char *s, const char *suffix)
 
 bool str_copy(char *to, size_t size, const char *from)
 {
-    size_t len = from ? strlen(from) : 0;
+    if (!from)
+        from = "";
+    size_t len = strlen(from);
     bool fits = len < size;
     if (!fits) {
         len = size - 1;
