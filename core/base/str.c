@@ -1,6 +1,7 @@
 /* See str.h. */
 #include "core/base/str.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ bool str_ends(const char *s, const char *suffix)
 
 bool str_copy(char *to, size_t size, const char *from)
 {
+    assert(size > 0);
     if (!from)
         from = "";
     size_t len = strlen(from);
