@@ -8,6 +8,7 @@
 
 #include <llhttp.h>
 #include <string.h>
+#include <strings.h>
 
 #define HTTP_HEADERS_MAX  (64U << 10)
 #define HTTP_BODY_DEFAULT (1U << 20)
@@ -256,11 +257,23 @@ static void on_refused(uv_timer_t *timer)
     call_fail(timer->data, ERR_INVALID, "the request is too large");
 }
 
+/* The caller's header lines; says whether a Host is among them. */
+static bool put_headers(struct buf *out, const char *const *headers)
+{
+    bool host = false;
+    for (size_t i = 0; headers && headers[i]; i++) {
+        buf_printf(out, "%s\r\n", headers[i]);
+        host = host || strncasecmp(headers[i], "Host:", 5) == 0;
+    }
+    return host;
+}
+
 static void call_send(struct http_call *c, const struct http_request *request)
 {
     auto_wiped_buf struct buf out = {0};
-    buf_printf(&out, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", request->method,
-               request->target);
+    buf_printf(&out, "%s %s HTTP/1.1\r\nConnection: close\r\n", request->method, request->target);
+    if (!put_headers(&out, request->headers))
+        buf_puts(&out, "Host: localhost\r\n");
     if (request->content_type)
         buf_printf(&out, "Content-Type: %s\r\n", request->content_type);
     if (request->body || !str_eq(request->method, "GET"))
