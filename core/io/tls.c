@@ -7,11 +7,16 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 #define RECORD_MAX 16384
 
 struct tls_server {
+    SSL_CTX *ctx;
+};
+
+struct tls_client {
     SSL_CTX *ctx;
 };
 
@@ -112,19 +117,81 @@ void tls_server_free(struct tls_server *s)
     free(s);
 }
 
-struct tls *tls_new(struct tls_server *s)
+static struct tls *connection_new(SSL_CTX *ctx)
 {
     struct tls *t = xcalloc(1, sizeof(*t));
     BIO *bio = BIO_new(bio_method());
 
-    t->ssl = SSL_new(s->ctx);
+    t->ssl = SSL_new(ctx);
     if (!t->ssl || !bio)
         abort(); /* only memory can be missing */
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio);
+    return t;
+}
+
+struct tls *tls_new(struct tls_server *s)
+{
+    struct tls *t = connection_new(s->ctx);
+
     SSL_set_accept_state(t->ssl);
     return t;
+}
+
+struct tls_client *tls_client_new(const char *ca_file, struct err *err)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+    ERR_clear_error();
+    if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
+        abort(); /* only memory can be missing */
+    (void)SSL_CTX_set_default_verify_paths(ctx); /* a machine without a store has only CA_FILE */
+    ERR_clear_error();
+    if (ca_file && SSL_CTX_load_verify_locations(ctx, ca_file, NULL) != 1) {
+        (void)ssl_err(err, ERR_INVALID, ca_file);
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+
+    struct tls_client *c = xcalloc(1, sizeof(*c));
+
+    c->ctx = ctx;
+    return c;
+}
+
+void tls_client_free(struct tls_client *c)
+{
+    if (!c)
+        return;
+    SSL_CTX_free(c->ctx);
+    free(c);
+}
+
+struct tls *tls_open(struct tls_client *c, const char *host)
+{
+    struct tls *t = connection_new(c->ctx);
+
+    SSL_set_connect_state(t->ssl);
+    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), host) != 1) {
+        ERR_clear_error();
+        (void)SSL_set1_host(t->ssl, host);
+        (void)SSL_set_tlsext_host_name(t->ssl, host);
+    }
+    return t;
+}
+
+static int handshake_err(const struct tls *t, struct err *err)
+{
+    long verified = SSL_get_verify_result(t->ssl);
+
+    if (SSL_is_server(t->ssl) || verified == X509_V_OK)
+        return ssl_err(err, ERR_PROTOCOL, "TLS handshake");
+    ERR_clear_error();
+    return err_set(err, ERR_AUTH, "the server's certificate is not trusted: %s",
+                   X509_verify_cert_error_string(verified));
 }
 
 void tls_free(struct tls *t)
@@ -172,7 +239,7 @@ int tls_feed(struct tls *t, const char *data, size_t len, struct buf *plain, str
         int done = SSL_do_handshake(t->ssl);
 
         if (done != 1 && SSL_get_error(t->ssl, done) != SSL_ERROR_WANT_READ)
-            status = ssl_err(err, ERR_PROTOCOL, "TLS handshake");
+            status = handshake_err(t, err);
     }
     if (status == 0 && SSL_is_init_finished(t->ssl) && !t->ended)
         status = read_all(t, plain, err);

@@ -1,4 +1,4 @@
-/* TLS as a machine without sockets: ciphertext in, plaintext and ciphertext out. Server side. It
+/* TLS as a machine without sockets: ciphertext in, plaintext and ciphertext out, both sides. It
  * does no I/O and keeps no buffers of its own, so that an idle connection costs little. Loop thread
  * only. */
 #ifndef BERTH_IO_TLS_H
@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct tls_server; /* a certificate and its key */
+struct tls_client; /* whom to trust */
 struct tls;        /* one connection */
 
 /* PEM files: certificate chain, leaf first, and private key. TLS 1.2 and newer. Connections keep
@@ -19,6 +20,13 @@ struct tls_server *tls_server_new(const char *cert_file, const char *key_file, s
 void tls_server_free(struct tls_server *s); /* NULL is fine; connections stay usable */
 
 struct tls *tls_new(struct tls_server *s);
+
+/* Trusts the system's store and, where it is not NULL, the CAs of the PEM file. */
+struct tls_client *tls_client_new(const char *ca_file, struct err *err);
+void tls_client_free(struct tls_client *c); /* NULL is fine; connections stay usable */
+/* A connection to HOST (a name or an address), whose certificate must be good for it. The first
+ * tls_feed, with no bytes, begins. A certificate that is not trusted fails as ERR_AUTH. */
+struct tls *tls_open(struct tls_client *c, const char *host);
 void tls_free(struct tls *t);
 
 /* Takes ciphertext from the peer. Appends what it says to PLAIN and what must be sent to WIRE (also

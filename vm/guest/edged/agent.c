@@ -1,0 +1,405 @@
+/* See agent.h. One pass looks at everything and starts what can be started now; each end of an
+ * operation, each change of a container and each new deployment leads to another pass. Nothing
+ * polls: a timer only serves the times that the plan names. */
+#include "vm/guest/edged/agent.h"
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "vm/guest/edged/agent_state.h"
+#include "vm/guest/edged/operation.h"
+#include "vm/guest/edged/twin.h"
+
+#include <string.h>
+
+#define OPERATIONS_MAX 4 /* at once: pulls share one link, and the guest is small */
+
+struct agent {
+    uv_loop_t *loop;
+    struct docker *docker;
+    const struct config *config;
+    struct containers *containers;
+    uv_timer_t *timer; /* the next pass */
+    char *state_path;
+    void (*changed)(void *arg);
+    void *arg;
+
+    cJSON *desired; /* of the deployment that is in force */
+    struct deployment deployment;
+    bool deployed;
+    uint64_t seen_version;
+    enum deployment_code code; /* of what was last seen; DEPLOYMENT_OK: it is in force */
+    char problem[400];
+    char summary[400]; /* of modules whose operations fail */
+
+    struct module_track tracks[PLAN_TRACKS_MAX];
+    size_t n_tracks;
+    struct operation *ops[OPERATIONS_MAX];
+    size_t n_ops;
+    struct plan plan;
+};
+
+static void on_pass(uv_timer_t *timer);
+
+/* ------------------------------------------------------------------------------- tracks */
+
+static struct module_track *track_of(struct agent *a, const char *name)
+{
+    struct module_track *track = plan_track(a->tracks, a->n_tracks, name);
+    if (track)
+        return track;
+    if (a->n_tracks == PLAN_TRACKS_MAX)
+        return NULL;
+    track = &a->tracks[a->n_tracks++];
+    *track = (struct module_track){0};
+    STR_SET(track->name, name);
+    return track;
+}
+
+/* Modules that are neither deployed nor there are forgotten. */
+static void forget_gone(struct agent *a)
+{
+    for (size_t i = a->n_tracks; i-- > 0;) {
+        const struct module_track *t = &a->tracks[i];
+        if (!t->busy && !deployment_find(&a->deployment, t->name) &&
+            !containers_find(a->containers, t->name))
+            a->tracks[i] = a->tracks[--a->n_tracks];
+    }
+}
+
+static void save(struct agent *a)
+{
+    struct err err;
+    if (agent_state_write(a->state_path, a->config, a->desired, a->tracks, a->n_tracks, &err) < 0)
+        log_error("agent", "the state could not be saved: %s", err.msg);
+}
+
+static void summarise(struct agent *a)
+{
+    auto_buf struct buf text = {0};
+    for (size_t i = 0; i < a->n_tracks; i++)
+        if (a->tracks[i].problem[0])
+            buf_printf(&text, "%s%s: %s", text.len ? "; " : "", a->tracks[i].name,
+                       a->tracks[i].problem);
+    (void)str_copy(a->summary, sizeof(a->summary), buf_str(&text));
+}
+
+/* ------------------------------------------------------------------------------- passes */
+
+static void pass_in(struct agent *a, uint64_t ms)
+{
+    (void)uv_timer_start(a->timer, on_pass, ms, 0);
+}
+
+static void on_step(void *arg, const char *name, const char *activity)
+{
+    struct agent *a = arg;
+    struct module_track *track = plan_track(a->tracks, a->n_tracks, name);
+    log_info("module", "%s: %s", name, activity);
+    if (track)
+        STR_SET(track->activity, activity);
+    a->changed(a->arg);
+}
+
+static void remove_operation(struct agent *a, struct operation *op)
+{
+    for (size_t i = 0; i < a->n_ops; i++) {
+        if (a->ops[i] != op)
+            continue;
+        a->ops[i] = a->ops[--a->n_ops];
+        break;
+    }
+    struct module_track *track = plan_track(a->tracks, a->n_tracks, operation_name(op));
+    if (track) {
+        track->busy = false;
+        track->activity[0] = '\0';
+    }
+    containers_look(a->containers, operation_name(op)); /* leads to a pass */
+    operation_free(op);
+}
+
+static void on_end(void *arg, struct operation *op, const struct err *err)
+{
+    struct agent *a = arg;
+    struct module_track *track = plan_track(a->tracks, a->n_tracks, operation_name(op));
+    if (track && err) {
+        uint64_t delay = restart_delay_ms(track->failures++);
+        track->retry_ms = clock_wall_ms() + delay;
+        STR_SET(track->problem, err->msg);
+        log_warn("module", "%s: %s; next attempt in %llu s", track->name, err->msg,
+                 (unsigned long long)delay / 1000);
+    } else if (track) {
+        track->failures = 0;
+        track->retry_ms = 0;
+        track->problem[0] = '\0';
+        log_info("module", "%s: %s done", track->name, plan_kind_name(operation_kind(op)));
+    }
+    summarise(a);
+    remove_operation(a, op);
+    a->changed(a->arg);
+}
+
+static void begin(struct agent *a, const struct plan_item *item)
+{
+    static const struct operation_events events = {.on_step = on_step, .on_end = on_end};
+    struct module_track *track = track_of(a, item->name);
+    if (!track)
+        return;
+    const struct create_context context = {
+        .device_id = a->config->hub.device_id,
+        .hub = a->config->hub.host,
+        .hostname = a->config->hostname,
+        .network = a->config->network,
+        .log_options = a->deployment.log_options,
+        .elevated = a->config->elevated,
+    };
+    track->busy = true;
+    if (item->kind == PLAN_RESTART) {
+        track->restart.count++;
+        track->restart.last_ms = clock_wall_ms();
+        save(a);
+    }
+    a->ops[a->n_ops++] =
+        operation_start(a->loop, a->docker, item, deployment_find(&a->deployment, item->name),
+                        &a->deployment, &context, &events, a);
+}
+
+/* Whether something that was to be attempted before ORDER is still under way. */
+static bool earlier_busy(const struct agent *a, uint32_t order)
+{
+    for (size_t i = 0; i < a->n_ops; i++) {
+        const struct module_spec *spec = deployment_find(&a->deployment, operation_name(a->ops[i]));
+        if ((spec ? spec->startup_order : 0) < order)
+            return true;
+    }
+    return false;
+}
+
+static void on_pass(uv_timer_t *timer)
+{
+    struct agent *a = timer->data;
+    size_t n = 0;
+    const struct container *list = containers_list(a->containers, &n);
+    if (!a->deployed || !containers_ready(a->containers))
+        return;
+    forget_gone(a);
+    uint64_t now_ms = clock_wall_ms();
+    plan_make(&a->deployment, list, n, a->tracks, a->n_tracks, now_ms, &a->plan);
+
+    for (size_t i = 0; i < a->plan.n && a->n_ops < OPERATIONS_MAX; i++) {
+        const struct plan_item *item = &a->plan.items[i];
+        if (!containers_looking(a->containers, item->name) && !earlier_busy(a, item->order))
+            begin(a, item);
+    }
+    if (a->plan.wake_ms)
+        pass_in(a, a->plan.wake_ms > now_ms ? a->plan.wake_ms - now_ms : 0);
+}
+
+static void on_containers(void *arg)
+{
+    struct agent *a = arg;
+    pass_in(a, 0);
+    a->changed(a->arg);
+}
+
+/* ------------------------------------------------------------------------------- deployment */
+
+/* A changed module starts afresh, and every module's next attempt comes at once. */
+static void reset_tracks(struct agent *a, const struct deployment *next)
+{
+    for (size_t i = 0; i < a->n_tracks; i++) {
+        struct module_track *t = &a->tracks[i];
+        const struct module_spec *was = deployment_find(&a->deployment, t->name);
+        const struct module_spec *is = deployment_find(next, t->name);
+        t->failures = 0;
+        t->retry_ms = 0;
+        if (was && (!is || !str_eq(was->hash, is->hash) || was->running != is->running))
+            t->restart = (struct restart_track){0};
+    }
+}
+
+/* Pulls of what is no longer wanted. */
+static void cancel_outdated(struct agent *a)
+{
+    for (size_t i = a->n_ops; i-- > 0;) {
+        struct operation *op = a->ops[i];
+        const struct module_spec *spec = deployment_find(&a->deployment, operation_name(op));
+        if (operation_pulling(op) && (!spec || !str_eq(spec->hash, operation_hash(op))))
+            remove_operation(a, op);
+    }
+}
+
+/* False where it is refused. */
+static bool adopt(struct agent *a, const cJSON *desired)
+{
+    struct deployment next = {0};
+    struct err err = {0};
+    if (deployment_parse(desired, &next, &a->code, &err) < 0) {
+        STR_SET(a->problem, err.msg);
+        log_warn("agent", "deployment %llu: %s", (unsigned long long)a->seen_version, err.msg);
+        return false;
+    }
+    a->code = DEPLOYMENT_OK;
+    a->problem[0] = '\0';
+    reset_tracks(a, &next);
+    deployment_done(&a->deployment);
+    a->deployment = next;
+    a->deployed = true;
+    cJSON_Delete(a->desired);
+    a->desired = cJSON_Duplicate(desired, true);
+    return true;
+}
+
+void agent_desire(struct agent *a, const cJSON *desired)
+{
+    a->seen_version = json_u64(desired, "$version", 0);
+    if (a->deployed && a->code == DEPLOYMENT_OK && cJSON_Compare(a->desired, desired, true))
+        return;
+    if (adopt(a, desired)) {
+        log_info("agent", "deployment %llu with %zu modules", (unsigned long long)a->seen_version,
+                 a->deployment.n_modules);
+        save(a);
+        cancel_outdated(a);
+        pass_in(a, 0);
+    }
+    a->changed(a->arg);
+}
+
+static void load(struct agent *a)
+{
+    struct err err;
+    auto_json cJSON *desired = NULL;
+    if (agent_state_read(a->state_path, a->config, &desired, a->tracks, PLAN_TRACKS_MAX,
+                         &a->n_tracks, &err) < 0) {
+        log_warn("agent", "the state is not used: %s", err.msg);
+        return;
+    }
+    if (!desired)
+        return;
+    a->seen_version = json_u64(desired, "$version", 0);
+    if (adopt(a, desired))
+        log_info("agent", "going on with deployment %llu", (unsigned long long)a->seen_version);
+}
+
+/* ------------------------------------------------------------------------------- life */
+
+struct agent *agent_new(uv_loop_t *loop, struct docker *docker, const struct config *config,
+                        const char *state_dir, void (*changed)(void *arg), void *arg)
+{
+    struct agent *a = xcalloc(1, sizeof(*a));
+    a->loop = loop;
+    a->docker = docker;
+    a->config = config;
+    a->changed = changed;
+    a->arg = arg;
+    a->code = DEPLOYMENT_NOT_RUNNING;
+    a->state_path = xasprintf("%s/agent.json", state_dir);
+    a->timer = xcalloc(1, sizeof(*a->timer));
+    (void)uv_timer_init(loop, a->timer);
+    a->timer->data = a;
+    a->containers = containers_new(loop, docker, on_containers, a);
+    load(a);
+    return a;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+void agent_free(struct agent *a)
+{
+    if (!a)
+        return;
+    for (size_t i = 0; i < a->n_ops; i++)
+        operation_free(a->ops[i]);
+    containers_free(a->containers);
+    deployment_done(&a->deployment);
+    cJSON_Delete(a->desired);
+    free(a->state_path);
+    uv_close((uv_handle_t *)a->timer, on_closed);
+    free(a);
+}
+
+/* ------------------------------------------------------------------------------- views */
+
+static void view_state(struct module_view *v, const struct module_track *track)
+{
+    static const struct restart_track none = {0};
+    v->raw = v->status = v->container ? container_status(v->container) : STATUS_UNKNOWN;
+    if (track) {
+        v->activity = track->activity;
+        v->problem = track->problem;
+        v->restarts = track->restart.count;
+        v->restarted_ms = track->restart.last_ms;
+        v->next_ms = track->retry_ms;
+    }
+    if (!v->container && *v->problem)
+        v->raw = v->status = STATUS_FAILED;
+    if (!v->container || !v->spec)
+        return;
+    struct restart_verdict verdict =
+        restart_decide(v->spec, v->container, track ? &track->restart : &none, clock_wall_ms());
+    v->status = verdict.status;
+    if (verdict.step == RESTART_STEP_AGAIN && !v->next_ms)
+        v->next_ms = verdict.at_ms;
+}
+
+static struct module_view view_of(const struct agent *a, const char *name,
+                                  const struct module_spec *spec, const struct container *c)
+{
+    struct module_view v = {
+        .name = name, .spec = spec, .container = c, .activity = "", .problem = ""};
+    const struct module_track *track = NULL;
+    for (size_t i = 0; i < a->n_tracks; i++)
+        if (str_eq(a->tracks[i].name, name))
+            track = &a->tracks[i];
+    view_state(&v, track);
+    return v;
+}
+
+size_t agent_modules(const struct agent *a, struct module_view *views, size_t max)
+{
+    size_t n = 0, n_containers = 0;
+    const struct container *list = containers_list(a->containers, &n_containers);
+    for (size_t i = 0; i < a->deployment.n_modules && n < max; i++) {
+        const struct module_spec *spec = &a->deployment.modules[i];
+        views[n++] = view_of(a, spec->name, spec, containers_find(a->containers, spec->name));
+    }
+    for (size_t i = 0; i < n_containers && n < max; i++)
+        if (!deployment_find(&a->deployment, list[i].name))
+            views[n++] = view_of(a, list[i].name, NULL, &list[i]);
+    return n;
+}
+
+bool agent_module(const struct agent *a, const char *name, struct module_view *ret_view)
+{
+    const struct module_spec *spec = deployment_find(&a->deployment, name);
+    const struct container *c = containers_find(a->containers, name);
+    if (!spec && !c)
+        return false;
+    *ret_view = view_of(a, spec ? spec->name : c->name, spec, c);
+    return true;
+}
+
+const struct deployment *agent_deployment(const struct agent *a)
+{
+    return a->deployed ? &a->deployment : NULL;
+}
+
+enum deployment_code agent_status(const struct agent *a, uint64_t *ret_version,
+                                  const char **ret_text)
+{
+    *ret_version = a->seen_version;
+    *ret_text = a->problem;
+    if (a->code != DEPLOYMENT_OK)
+        return a->code;
+    *ret_text = a->summary;
+    return a->summary[0] ? DEPLOYMENT_FAILED : DEPLOYMENT_OK;
+}
+
+const struct containers *agent_containers(const struct agent *a)
+{
+    return a->containers;
+}

@@ -1,0 +1,46 @@
+/* The agent: makes the containers what the deployment says, and keeps them so. It works from what
+ * it last knew when the cloud is away, and remembers that across restarts. Loop thread only. */
+#ifndef BERTH_EDGED_AGENT_H
+#define BERTH_EDGED_AGENT_H
+
+#include "vm/guest/edged/config.h"
+#include "vm/guest/edged/containers.h"
+#include "vm/guest/edged/docker.h"
+#include "vm/guest/edged/plan.h"
+
+struct agent;
+
+/* STATE_DIR exists. CHANGED is called whenever the report or the list of modules may have changed.
+ * CONFIG and DOCKER outlive the agent. A state file that cannot be read is logged and done without:
+ * the cloud gives the deployment again. */
+struct agent *agent_new(uv_loop_t *loop, struct docker *docker, const struct config *config,
+                        const char *state_dir, void (*changed)(void *arg), void *arg);
+void agent_free(struct agent *a); /* leaves the containers as they are */
+
+/* The desired properties, whole. */
+void agent_desire(struct agent *a, const cJSON *desired);
+
+/* How a module is doing; pointers are borrowed until the loop's next turn. */
+struct module_view {
+    const char *name;
+    const struct module_spec *spec;    /* NULL: not deployed (any more) */
+    const struct container *container; /* NULL: none yet */
+    enum module_status raw;            /* as its container is: what the management API tells */
+    enum module_status status;         /* with back-off: what the twin tells */
+    const char *activity;              /* "pulling IMAGE" while something is done to it; "" else */
+    const char *problem;               /* why the last attempt failed; "" else */
+    uint32_t restarts;
+    uint64_t restarted_ms;
+    uint64_t next_ms; /* of the next attempt; 0: none is planned */
+};
+size_t agent_modules(const struct agent *a, struct module_view *views, size_t max);
+bool agent_module(const struct agent *a, const char *name, struct module_view *ret_view);
+
+const struct deployment *agent_deployment(
+    const struct agent *a); /* NULL where none was ever accepted */
+/* lastDesiredStatus. VERSION is that of the last desired properties seen, accepted or not. */
+enum deployment_code agent_status(const struct agent *a, uint64_t *ret_version,
+                                  const char **ret_text);
+const struct containers *agent_containers(const struct agent *a);
+
+#endif

@@ -1,0 +1,50 @@
+/* The tie to the hub as $edgeAgent: identity, connection, renewal of its token, new attempts with
+ * growing pauses, and the twin's topics. Loop thread only. */
+#ifndef BERTH_EDGED_CLOUD_H
+#define BERTH_EDGED_CLOUD_H
+
+#include "vm/guest/edged/config.h"
+
+#include <stdint.h>
+#include <uv.h>
+
+struct cloud;
+
+enum cloud_word {
+    CLOUD_CONNECTING,
+    CLOUD_CONNECTED,
+    CLOUD_DISCONNECTED,
+    CLOUD_REFUSED,
+    CLOUD_WORD_COUNT
+};
+const char *cloud_word_name(enum cloud_word word);
+
+struct cloud_events {
+    void (*on_state)(void *arg); /* cloud_state() changed */
+    void (*on_twin)(void *arg, const char *text,
+                    size_t len); /* the whole twin: after each connect, and when asked for */
+    void (*on_patch)(void *arg, const char *text, size_t len); /* desired properties changed */
+    void (*on_reported)(void *arg, bool ok);                   /* the answer to cloud_report() */
+};
+
+struct cloud_state {
+    enum cloud_word word;
+    uint64_t since_ms; /* wall clock */
+    const char *error; /* why not connected; "" */
+};
+
+/* CONFIG outlives it. NULL with ERR where trust bundle, proxy or keys cannot be used. */
+struct cloud *cloud_new(uv_loop_t *loop, const struct config *config, uint16_t https_port,
+                        const char *state_dir, const struct cloud_events *events, void *arg,
+                        struct err *err);
+void cloud_free(struct cloud *c); /* says goodbye to the hub where connected; may take a second */
+
+struct cloud_state cloud_state(const struct cloud *c);
+void cloud_get_twin(struct cloud *c); /* no-op while not connected: each connect asks anyway */
+/* Sends a patch of reported properties. False where that cannot be now: not connected, or the last
+ * one is not answered yet. */
+bool cloud_report(struct cloud *c, const char *text, size_t len);
+/* The same without waiting for an answer: the last thing before the end. */
+void cloud_report_last(struct cloud *c, const char *text, size_t len);
+
+#endif

@@ -1,0 +1,242 @@
+/* See edged.h. The twin's path: hub -> cloud -> twin -> agent; the report's: agent -> report ->
+ * difference to what the hub knows -> cloud. */
+#include "vm/guest/edged/edged.h"
+
+#include "core/base/clock.h"
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "core/base/version.h"
+#include "vm/guest/edged/agent.h"
+#include "vm/guest/edged/cloud.h"
+#include "vm/guest/edged/mgmt.h"
+#include "vm/guest/edged/notify.h"
+#include "vm/guest/edged/report.h"
+#include "vm/guest/edged/twin.h"
+
+#include <signal.h>
+
+#define REPORT_PAUSE_MS 100 /* what changes together is told together */
+#define REPORT_RETRY_MS 10000
+#define FAREWELL_MS     2000 /* for the last report */
+#define CLOSE_TURNS     200
+
+struct edged {
+    uv_loop_t loop;
+    const struct config *config;
+    struct docker *docker;
+    struct agent *agent;
+    struct cloud *cloud;
+    struct mgmt *mgmt;
+    struct twin twin;
+    cJSON *sent; /* the report that the hub has not answered yet */
+    uint64_t started_ms;
+    bool stopping;
+    uv_timer_t report_timer;
+    uv_timer_t farewell;
+    uv_signal_t terminate, interrupt;
+};
+
+/* ------------------------------------------------------------------------------- reports */
+
+static void report_in(struct edged *e, uint64_t ms);
+
+static cJSON *difference(const struct edged *e)
+{
+    auto_json cJSON *report = report_build(e->agent, e->started_ms, !e->stopping);
+    return twin_diff(e->twin.reported, report);
+}
+
+/* Without the hub's own view of what was reported there is nothing to compare with: it comes with
+ * the twin. */
+static void on_report_timer(uv_timer_t *timer)
+{
+    struct edged *e = timer->data;
+    auto_buf struct buf text = {0};
+    if (!e->twin.reported || e->sent || cloud_state(e->cloud).word != CLOUD_CONNECTED)
+        return;
+    cJSON *patch = difference(e);
+    if (!patch)
+        return;
+    json_print(&text, patch);
+    if (cloud_report(e->cloud, text.data, text.len)) {
+        e->sent = patch;
+        return;
+    }
+    cJSON_Delete(patch);
+    report_in(e, REPORT_RETRY_MS);
+}
+
+static void report_in(struct edged *e, uint64_t ms)
+{
+    if (!e->stopping)
+        (void)uv_timer_start(&e->report_timer, on_report_timer, ms, 0);
+}
+
+static void on_reported(void *arg, bool ok)
+{
+    struct edged *e = arg;
+    cJSON *sent = steal(e->sent);
+    if (ok && sent && e->twin.reported)
+        e->twin.reported = twin_merge(e->twin.reported, sent);
+    cJSON_Delete(sent);
+    if (e->stopping)
+        uv_stop(&e->loop);
+    else
+        report_in(e, ok ? REPORT_PAUSE_MS : REPORT_RETRY_MS);
+}
+
+static void on_agent_changed(void *arg)
+{
+    struct edged *e = arg;
+    if (!uv_is_active((uv_handle_t *)&e->report_timer))
+        report_in(e, REPORT_PAUSE_MS);
+}
+
+/* ------------------------------------------------------------------------------- twin */
+
+static void on_twin(void *arg, const char *text, size_t len)
+{
+    struct edged *e = arg;
+    struct err err;
+    if (twin_set(&e->twin, text, len, &err) < 0) {
+        log_warn("cloud", "%s", err.msg);
+        return;
+    }
+    cJSON_Delete(steal(e->sent)); /* whether it arrived shows in the twin */
+    agent_desire(e->agent, e->twin.desired);
+    report_in(e, REPORT_PAUSE_MS);
+}
+
+static void on_patch(void *arg, const char *text, size_t len)
+{
+    struct edged *e = arg;
+    struct err err;
+    enum twin_change change;
+    if (twin_patch(&e->twin, text, len, &change, &err) < 0)
+        log_warn("cloud", "%s", err.msg);
+    else if (change == TWIN_GAP)
+        cloud_get_twin(e->cloud);
+    else if (change == TWIN_APPLIED)
+        agent_desire(e->agent, e->twin.desired);
+}
+
+static void on_cloud_state(void *arg)
+{
+    struct edged *e = arg;
+    if (cloud_state(e->cloud).word != CLOUD_CONNECTED)
+        cJSON_Delete(steal(e->sent));
+}
+
+/* ------------------------------------------------------------------------------- end */
+
+static void on_farewell_late(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+/* The containers go on: an update of the runtime must not stop what runs on it. The hub is told
+ * that nobody watches them now. */
+static void stop(struct edged *e)
+{
+    auto_buf struct buf text = {0};
+    if (e->stopping) {
+        uv_stop(&e->loop);
+        return;
+    }
+    e->stopping = true;
+    notify_systemd("STOPPING=1");
+    (void)uv_timer_stop(&e->report_timer);
+    auto_json cJSON *patch = e->twin.reported ? difference(e) : NULL;
+    if (!patch || cloud_state(e->cloud).word != CLOUD_CONNECTED) {
+        uv_stop(&e->loop);
+        return;
+    }
+    json_print(&text, patch);
+    cloud_report_last(e->cloud, text.data, text.len);
+    (void)uv_timer_start(&e->farewell, on_farewell_late, FAREWELL_MS, 0);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    log_info("edged", "%s: stopping", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    stop(handle->data);
+}
+
+static void on_restart_asked(void *arg)
+{
+    stop(arg);
+}
+
+/* ------------------------------------------------------------------------------- life */
+
+static void loop_init(struct edged *e)
+{
+    (void)uv_loop_init(&e->loop);
+    (void)uv_timer_init(&e->loop, &e->report_timer);
+    (void)uv_timer_init(&e->loop, &e->farewell);
+    (void)uv_signal_init(&e->loop, &e->terminate);
+    (void)uv_signal_init(&e->loop, &e->interrupt);
+    e->report_timer.data = e->farewell.data = e->terminate.data = e->interrupt.data = e;
+    (void)uv_signal_start(&e->terminate, on_signal, SIGTERM);
+    (void)uv_signal_start(&e->interrupt, on_signal, SIGINT);
+}
+
+static int begin(struct edged *e, const struct edged_options *o, struct err *err)
+{
+    static const struct cloud_events events = {on_cloud_state, on_twin, on_patch, on_reported};
+    if (file_mkdirs(o->state_dir, 0700, err) < 0)
+        return -1;
+    e->docker = docker_new(&e->loop,
+                           *e->config->engine_socket ? e->config->engine_socket : o->engine_socket);
+    e->agent = agent_new(&e->loop, e->docker, e->config, o->state_dir, on_agent_changed, e);
+    e->cloud = cloud_new(&e->loop, e->config, o->https_port, o->state_dir, &events, e, err);
+    if (!e->cloud)
+        return -1;
+    const struct mgmt_context context = {
+        .loop = &e->loop,
+        .docker = e->docker,
+        .config = e->config,
+        .agent = e->agent,
+        .cloud = e->cloud,
+        .started_ms = e->started_ms,
+        .restart = on_restart_asked,
+        .arg = e,
+    };
+    e->mgmt = mgmt_new(&context, o->mgmt_socket, err);
+    return e->mgmt ? 0 : -1;
+}
+
+static void end(struct edged *e)
+{
+    mgmt_free(e->mgmt);
+    cloud_free(e->cloud);
+    agent_free(e->agent);
+    twin_done(&e->twin);
+    cJSON_Delete(e->sent);
+    uv_close((uv_handle_t *)&e->report_timer, NULL);
+    uv_close((uv_handle_t *)&e->farewell, NULL);
+    uv_close((uv_handle_t *)&e->terminate, NULL);
+    uv_close((uv_handle_t *)&e->interrupt, NULL);
+    /* An engine's call that a client of the management API had started is not waited for. */
+    for (int i = 0; i < CLOSE_TURNS && uv_loop_alive(&e->loop); i++)
+        (void)uv_run(&e->loop, UV_RUN_NOWAIT);
+    docker_free(e->docker);
+    (void)uv_loop_close(&e->loop);
+}
+
+int edged_run(const struct config *config, const struct edged_options *options, struct err *err)
+{
+    static struct edged e;
+    e.config = config;
+    e.started_ms = clock_wall_ms();
+    loop_init(&e);
+    int status = begin(&e, options, err);
+    if (status == 0) {
+        log_info("edged", "version %s, device %s of %s", BERTH_VERSION, config->hub.device_id,
+                 config->hub.host);
+        notify_systemd("READY=1");
+        (void)uv_run(&e.loop, UV_RUN_DEFAULT);
+    }
+    end(&e);
+    return status;
+}

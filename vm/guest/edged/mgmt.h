@@ -1,0 +1,29 @@
+/* The management API (mgmt.sock), as aziot-edged serves it. Endpoints that only the agent may call
+ * answer 403 to everybody: the agent is this process. Beyond Microsoft's: edgeAgent is listed as a
+ * module; modules that have no container yet are listed, too, with status.runtimeStatus.description
+ * saying why; each module has a member "berth" with state (also "pulling", "backoff"), restartCount
+ * and nextAttempt; systeminfo tells of the tie to the cloud. Loop thread only. */
+#ifndef BERTH_EDGED_MGMT_H
+#define BERTH_EDGED_MGMT_H
+
+#include "vm/guest/edged/agent.h"
+#include "vm/guest/edged/cloud.h"
+
+struct mgmt;
+
+struct mgmt_context {
+    uv_loop_t *loop;
+    struct docker *docker;
+    const struct config *config;
+    const struct agent *agent;
+    const struct cloud *cloud;  /* NULL: there is none */
+    uint64_t started_ms;        /* of this process, wall clock */
+    void (*restart)(void *arg); /* somebody asked to restart edgeAgent, which is this process */
+    void *arg;
+};
+
+/* Takes over SOCKET_PATH; owner edgeagentuser:iotedge where they exist, mode 0660. */
+struct mgmt *mgmt_new(const struct mgmt_context *context, const char *socket_path, struct err *err);
+void mgmt_free(struct mgmt *m);
+
+#endif

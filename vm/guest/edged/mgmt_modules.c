@@ -1,0 +1,197 @@
+/* GET /modules, GET /modules/NAME, POST /modules/NAME/start|stop|restart. */
+#include "vm/guest/edged/mgmt_private.h"
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "core/base/version.h"
+#include "vm/guest/edged/report.h"
+
+#include <string.h>
+
+/* ------------------------------------------------------------------------------- shapes */
+
+static void add_time(cJSON *to, const char *key, uint64_t ms)
+{
+    char text[CLOCK_TEXT_MAX];
+    clock_format(text, sizeof(text), ms);
+    json_add_str(to, key, text);
+}
+
+static cJSON *details(const char *name, const char *image, const char *image_hash,
+                      const char *labels)
+{
+    cJSON *json = cJSON_CreateObject();
+    json_add_str(json, "id", "id");
+    json_add_str(json, "name", name);
+    json_add_str(json, "type", "docker");
+    cJSON *config = json_add_obj(json, "config");
+    cJSON *settings = json_add_obj(config, "settings");
+    json_add_str(settings, "image", image);
+    if (*image_hash)
+        json_add_str(settings, "imageHash", image_hash);
+    cJSON *options = json_add_obj(settings, "createOptions");
+    cJSON *parsed = *labels ? json_parse(labels, strlen(labels), NULL) : NULL;
+    if (parsed)
+        json_add(options, "Labels", parsed);
+    (void)json_add_array(config, "env");
+    return json;
+}
+
+static void add_status(cJSON *json, const struct container *c, const char *word,
+                       const char *description)
+{
+    cJSON *status = json_add_obj(json, "status");
+    if (c && c->started_ms)
+        add_time(status, "startTime", c->started_ms);
+    if (c && c->ended) {
+        char code[16];
+        cJSON *exit_status = json_add_obj(status, "exitStatus");
+        (void)str_format(code, sizeof(code), "%d", c->exit_code);
+        add_time(exit_status, "exitTime", c->finished_ms);
+        json_add_str(exit_status, "statusCode", code);
+    }
+    cJSON *runtime = json_add_obj(status, "runtimeStatus");
+    json_add_str(runtime, "status", word);
+    if (*description)
+        json_add_str(runtime, "description", description);
+}
+
+static void add_berth(cJSON *json, const char *state, uint32_t restarts, uint64_t next_ms)
+{
+    cJSON *berth = json_add_obj(json, "berth");
+    json_add_str(berth, "state", state);
+    json_add_u64(berth, "restartCount", restarts);
+    if (next_ms)
+        add_time(berth, "nextAttempt", next_ms);
+}
+
+static cJSON *module_details(const struct module_view *v)
+{
+    char text[400];
+    const struct container *c = v->container;
+    cJSON *json =
+        details(v->name, c ? c->image : v->spec->image, c ? c->image_hash : "", c ? c->labels : "");
+    report_describe(v, text, sizeof(text));
+    add_status(json, c, module_status_name(v->raw), text);
+    bool pulling = str_starts(v->activity, "pulling") && v->raw != STATUS_RUNNING;
+    add_berth(json, pulling ? "pulling" : module_status_name(v->status), v->restarts, v->next_ms);
+    return json;
+}
+
+/* This process. */
+static cJSON *own_details(const struct mgmt *m)
+{
+    char image[48];
+    (void)str_format(image, sizeof(image), REPORT_AGENT_IMAGE_FMT, BERTH_VERSION);
+    cJSON *json = details(MGMT_AGENT, image, "", "");
+    const struct container self = {.started_ms = m->c.started_ms};
+    add_status(json, &self, "running", "");
+    add_berth(json, "running", 0, 0);
+    return json;
+}
+
+void mgmt_modules_list(struct mgmt *m, struct http_exchange *x, const char *name)
+{
+    (void)name;
+    struct module_view views[PLAN_TRACKS_MAX];
+    auto_json cJSON *json = cJSON_CreateObject();
+    cJSON *list = json_add_array(json, "modules");
+    json_push(list, own_details(m));
+    size_t n = agent_modules(m->c.agent, views, ARRAY_LEN(views));
+    for (size_t i = 0; i < n; i++)
+        json_push(list, module_details(&views[i]));
+    mgmt_reply_json(x, 200, json);
+}
+
+static void no_such(struct http_exchange *x, const char *name)
+{
+    char shown[160];
+    str_sanitise_to(shown, sizeof(shown), name);
+    http_reply_message(x, 404, "No such container: %s", shown);
+}
+
+void mgmt_modules_get(struct mgmt *m, struct http_exchange *x, const char *name)
+{
+    struct module_view view;
+    auto_json cJSON *json = NULL;
+    if (str_eq(name, MGMT_AGENT))
+        json = own_details(m);
+    else if (agent_module(m->c.agent, name, &view))
+        json = module_details(&view);
+    if (json)
+        mgmt_reply_json(x, 200, json);
+    else
+        no_such(x, name);
+}
+
+/* ------------------------------------------------------------------------------- actions */
+
+/* An engine call that a request waits for; without X where the client has gone. */
+struct action {
+    struct http_exchange *x;
+};
+
+static void on_client_gone(void *arg)
+{
+    struct action *action = arg;
+    action->x = NULL; /* the engine's call goes on: half a stop helps nobody */
+}
+
+static void on_action_done(void *arg, int status, const cJSON *json, const struct err *err)
+{
+    (void)json;
+    struct action *action = arg;
+    if (action->x && err)
+        mgmt_reply_engine(action->x, status, err);
+    else if (action->x && status == 304)
+        http_reply(action->x, 304, NULL, NULL, 0);
+    else if (action->x)
+        http_reply(action->x, 204, NULL, NULL, 0);
+    free(action);
+}
+
+static void act(struct mgmt *m, struct http_exchange *x, const char *name, const char *verb)
+{
+    auto_buf struct buf target = {0};
+    struct module_view view;
+    if (!agent_module(m->c.agent, name, &view) || !view.container) {
+        no_such(x, name);
+        return;
+    }
+    log_info("mgmt", "%s: %s was asked for", view.name, verb);
+    struct action *action = xcalloc(1, sizeof(*action));
+    action->x = x;
+    http_exchange_on_close(x, on_client_gone, action);
+    buf_printf(&target, "/containers/%s/%s", view.name, verb);
+    (void)docker_post(m->c.docker, buf_str(&target), NULL, on_action_done, action);
+}
+
+void mgmt_modules_start(struct mgmt *m, struct http_exchange *x, const char *name)
+{
+    if (str_eq(name, MGMT_AGENT))
+        http_reply(x, 304, NULL, NULL, 0);
+    else
+        act(m, x, name, "start");
+}
+
+void mgmt_modules_stop(struct mgmt *m, struct http_exchange *x, const char *name)
+{
+    if (str_eq(name, MGMT_AGENT))
+        http_reply_message(x, 409,
+                           "edgeAgent is the runtime itself: it can be restarted, not stopped");
+    else
+        act(m, x, name, "stop");
+}
+
+void mgmt_modules_restart(struct mgmt *m, struct http_exchange *x, const char *name)
+{
+    if (!str_eq(name, MGMT_AGENT)) {
+        act(m, x, name, "restart");
+        return;
+    }
+    log_info("mgmt", "a restart of the runtime was asked for");
+    http_reply(x, 204, NULL, NULL, 0);
+    m->c.restart(m->c.arg);
+}

@@ -1,0 +1,334 @@
+/* See operation.h. What each kind of operation does is a row of the table `steps`. */
+#include "vm/guest/edged/operation.h"
+
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+
+#include <string.h>
+
+#define STOP_GRACE_S  "10"
+#define PULL_LIMIT_MS 1800000 /* a registry that hangs half-way */
+
+enum step { STEP_END, STEP_PULL, STEP_NETWORK, STEP_STOP, STEP_REMOVE, STEP_CREATE, STEP_START };
+
+static const enum step steps[PLAN_KIND_COUNT][8] = {
+    [PLAN_REMOVE] = {STEP_STOP, STEP_REMOVE},
+    [PLAN_STOP] = {STEP_STOP},
+    [PLAN_CREATE] = {STEP_PULL, STEP_NETWORK, STEP_CREATE, STEP_START},
+    [PLAN_UPDATE] = {STEP_PULL, STEP_NETWORK, STEP_STOP, STEP_REMOVE, STEP_CREATE, STEP_START},
+    [PLAN_START] = {STEP_START},
+    [PLAN_RESTART] = {STEP_START},
+};
+
+struct operation {
+    struct docker *docker;
+    enum plan_kind kind;
+    size_t at; /* index into its row */
+    char name[DEPLOYMENT_NAME_MAX];
+    char hash[DEPLOYMENT_HASH_SIZE];
+    char *image;
+    char *network;
+    bool pull;
+    bool run;
+    cJSON *body; /* of the create call */
+    struct registry registry;
+    bool has_registry;
+    struct err pull_problem; /* while it is looked up whether the image is here already */
+    struct docker_call *call;
+    uv_timer_t *timer; /* first turn, then limit of the pull */
+    const struct operation_events *events;
+    void *arg;
+};
+
+static void run_step(struct operation *op);
+
+/* ------------------------------------------------------------------------------- ends */
+
+static void finish(struct operation *op, const struct err *err, const char *what)
+{
+    struct err copy;
+    op->call = NULL;
+    (void)uv_timer_stop(op->timer);
+    if (err) {
+        copy = *err;
+        err_wrap(&copy, "%s", what);
+    }
+    op->events->on_end(op->arg, op, err ? &copy : NULL);
+}
+
+static void next_step(struct operation *op)
+{
+    op->call = NULL;
+    op->at++;
+    run_step(op);
+}
+
+static void tell(struct operation *op, const char *verb, const char *what)
+{
+    char text[160];
+    (void)str_format(text, sizeof(text), "%s%s%s", verb, *what ? " " : "", what);
+    op->events->on_step(op->arg, op->name, text);
+}
+
+/* ------------------------------------------------------------------------------- pull */
+
+static void on_image(void *arg, int status, const cJSON *json, const struct err *err)
+{
+    (void)status, (void)json;
+    struct operation *op = arg;
+    if (err) {
+        finish(op, &op->pull_problem, "pull");
+        return;
+    }
+    log_warn("module", "%s: pull: %s; going on with the image that is here", op->name,
+             op->pull_problem.msg);
+    next_step(op);
+}
+
+/* A registry out of reach does not matter where the image is here already. */
+static void pull_failed(struct operation *op, const struct err *err)
+{
+    auto_buf struct buf target = {0};
+    (void)uv_timer_stop(op->timer);
+    op->pull_problem = *err;
+    buf_puts(&target, "/images/");
+    docker_encode(&target, op->image);
+    buf_puts(&target, "/json");
+    op->call = docker_get(op->docker, buf_str(&target), on_image, op);
+}
+
+static void on_pulled(void *arg, int status, const cJSON *json, const struct err *err)
+{
+    (void)status, (void)json;
+    struct operation *op = arg;
+    (void)uv_timer_stop(op->timer);
+    if (err)
+        pull_failed(op, err);
+    else
+        next_step(op);
+}
+
+static void on_pull_limit(uv_timer_t *timer)
+{
+    struct operation *op = timer->data;
+    struct err err;
+    docker_cancel(steal(op->call));
+    err_set(&err, ERR_TIMEOUT, "%s: the registry did not deliver within %d minutes", op->image,
+            PULL_LIMIT_MS / 60000);
+    pull_failed(op, &err);
+}
+
+static void pull(struct operation *op)
+{
+    if (!op->pull) {
+        next_step(op);
+        return;
+    }
+    tell(op, "pulling", op->image);
+    (void)uv_timer_start(op->timer, on_pull_limit, PULL_LIMIT_MS, 0);
+    op->call =
+        docker_pull(op->docker, op->image, op->has_registry ? &op->registry : NULL, on_pulled, op);
+}
+
+/* ------------------------------------------------------------------------------- network */
+
+static void on_network_made(void *arg, int status, const cJSON *json, const struct err *err)
+{
+    (void)json;
+    struct operation *op = arg;
+    if (err && status != 409) /* made by another operation meanwhile */
+        finish(op, err, "make the network");
+    else
+        next_step(op);
+}
+
+static void on_network(void *arg, int status, const cJSON *json, const struct err *err)
+{
+    (void)json;
+    struct operation *op = arg;
+    if (!err) {
+        next_step(op);
+    } else if (status != 404) {
+        finish(op, err, "look for the network");
+    } else {
+        auto_json cJSON *body = cJSON_CreateObject();
+        json_add_str(body, "Name", op->network);
+        json_add_str(body, "Driver", "bridge");
+        json_add_bool(body, "CheckDuplicate", true);
+        op->call = docker_post(op->docker, "/networks/create", body, on_network_made, op);
+    }
+}
+
+static void network(struct operation *op)
+{
+    auto_buf struct buf target = {0};
+    buf_puts(&target, "/networks/");
+    docker_encode(&target, op->network);
+    op->call = docker_get(op->docker, buf_str(&target), on_network, op);
+}
+
+/* ------------------------------------------------------------------------------- container */
+
+static void on_gone(void *arg, int status, const cJSON *json, const struct err *err)
+{
+    (void)json;
+    struct operation *op = arg;
+    if (err && status != 404)
+        finish(op, err, steps[op->kind][op->at] == STEP_STOP ? "stop" : "remove");
+    else
+        next_step(op);
+}
+
+static void on_created(void *arg, int status, const cJSON *json, const struct err *err)
+{
+    (void)status, (void)json;
+    struct operation *op = arg;
+    if (err)
+        finish(op, err, "create the container");
+    else
+        next_step(op);
+}
+
+static void on_started(void *arg, int status, const cJSON *json, const struct err *err)
+{
+    (void)status, (void)json;
+    struct operation *op = arg;
+    if (err)
+        finish(op, err, "start");
+    else
+        next_step(op);
+}
+
+static void container_target(const struct operation *op, const char *rest, struct buf *out)
+{
+    buf_puts(out, "/containers/");
+    docker_encode(out, op->name);
+    buf_puts(out, rest);
+}
+
+static void run_step(struct operation *op)
+{
+    auto_buf struct buf target = {0};
+    switch (steps[op->kind][op->at]) {
+    case STEP_END:
+        finish(op, NULL, "");
+        return;
+    case STEP_PULL:
+        pull(op);
+        return;
+    case STEP_NETWORK:
+        network(op);
+        return;
+    case STEP_STOP:
+        tell(op, "stopping", "");
+        container_target(op, "/stop?t=" STOP_GRACE_S, &target);
+        op->call = docker_post(op->docker, buf_str(&target), NULL, on_gone, op);
+        return;
+    case STEP_REMOVE:
+        tell(op, "removing", "");
+        container_target(op, "?force=true", &target);
+        op->call = docker_delete(op->docker, buf_str(&target), on_gone, op);
+        return;
+    case STEP_CREATE:
+        tell(op, "creating", "");
+        buf_puts(&target, "/containers/create?name=");
+        docker_encode(&target, op->name);
+        op->call = docker_post(op->docker, buf_str(&target), op->body, on_created, op);
+        return;
+    case STEP_START:
+        if (!op->run) {
+            next_step(op);
+            return;
+        }
+        tell(op, "starting", "");
+        container_target(op, "/start", &target);
+        op->call = docker_post(op->docker, buf_str(&target), NULL, on_started, op);
+        return;
+    }
+}
+
+/* ------------------------------------------------------------------------------- life */
+
+static void on_first_turn(uv_timer_t *timer)
+{
+    run_step(timer->data);
+}
+
+static void copy_registry(struct operation *op, const struct registry *r)
+{
+    if (!r)
+        return;
+    op->has_registry = true;
+    op->registry.address = xstrdup(r->address);
+    op->registry.username = xstrdup(r->username);
+    secret_set(&op->registry.password, r->password.data, r->password.len);
+}
+
+struct operation *operation_start(uv_loop_t *loop, struct docker *docker,
+                                  const struct plan_item *item, const struct module_spec *spec,
+                                  const struct deployment *deployment,
+                                  const struct create_context *context,
+                                  const struct operation_events *events, void *arg)
+{
+    struct operation *op = xcalloc(1, sizeof(*op));
+    op->docker = docker;
+    op->kind = item->kind;
+    op->events = events;
+    op->arg = arg;
+    STR_SET(op->name, item->name);
+    op->network = xstrdup(context->network);
+    if (spec) {
+        STR_SET(op->hash, spec->hash);
+        op->image = xstrdup(spec->image);
+        op->pull = spec->pull;
+        op->run = spec->running;
+        op->body = create_options_body(spec, context);
+        copy_registry(op, deployment_registry(deployment, spec->image));
+    }
+    op->timer = xcalloc(1, sizeof(*op->timer));
+    (void)uv_timer_init(loop, op->timer);
+    op->timer->data = op;
+    (void)uv_timer_start(op->timer, on_first_turn, 0, 0);
+    return op;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+void operation_free(struct operation *op)
+{
+    if (!op)
+        return;
+    docker_cancel(op->call);
+    uv_close((uv_handle_t *)op->timer, on_closed);
+    cJSON_Delete(op->body);
+    free(op->image);
+    free(op->network);
+    free(op->registry.address);
+    free(op->registry.username);
+    secret_wipe(&op->registry.password);
+    free(op);
+}
+
+const char *operation_name(const struct operation *op)
+{
+    return op->name;
+}
+
+enum plan_kind operation_kind(const struct operation *op)
+{
+    return op->kind;
+}
+
+const char *operation_hash(const struct operation *op)
+{
+    return op->hash;
+}
+
+bool operation_pulling(const struct operation *op)
+{
+    return steps[op->kind][op->at] == STEP_PULL;
+}

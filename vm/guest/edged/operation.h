@@ -1,0 +1,37 @@
+/* One operation on one module: the calls to the engine that carry out an item of the plan, one
+ * after another. Loop thread only. */
+#ifndef BERTH_EDGED_OPERATION_H
+#define BERTH_EDGED_OPERATION_H
+
+#include "core/base/err.h"
+#include "vm/guest/edged/create_options.h"
+#include "vm/guest/edged/docker.h"
+#include "vm/guest/edged/plan.h"
+
+struct operation;
+
+struct operation_events {
+    void (*on_step)(void *arg, const char *name,
+                    const char *activity); /* "pulling IMAGE", "starting" */
+    void (*on_end)(void *arg, struct operation *op,
+                   const struct err *err); /* ERR NULL: done. The owner then frees it */
+};
+
+/* SPEC may be NULL where KIND is PLAN_REMOVE or PLAN_STOP. What is needed of it, of DEPLOYMENT
+ * (credentials) and of CONTEXT is copied. Ends after the start returned, never from inside. */
+struct operation *operation_start(uv_loop_t *loop, struct docker *docker,
+                                  const struct plan_item *item, const struct module_spec *spec,
+                                  const struct deployment *deployment,
+                                  const struct create_context *context,
+                                  const struct operation_events *events, void *arg);
+void operation_free(struct operation *op); /* cancels it where it has not ended: no event comes */
+
+const char *operation_name(const struct operation *op);
+enum plan_kind operation_kind(const struct operation *op);
+const char *operation_hash(
+    const struct operation *op); /* of the spec it works towards; "" where none */
+/* True while it waits for a registry: such an operation may be cancelled without leaving anything
+ * half-done. */
+bool operation_pulling(const struct operation *op);
+
+#endif
