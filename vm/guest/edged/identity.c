@@ -93,8 +93,15 @@ static void give(struct identity *id)
 }
 
 /* The hub could not be asked. What was known before will do until it can. */
-static void cannot_ask(struct identity *id, const struct err *err)
+static void cannot_ask(struct identity *id, const struct err *why)
 {
+    /* people want to read why, not which call it was */
+    struct err copy = *why;
+    const struct err *err = &copy;
+    const char *call_end = strstr(copy.msg, MODULE ": ");
+    if (call_end)
+        memmove(copy.msg, call_end + strlen(MODULE ": "),
+                strlen(call_end + strlen(MODULE ": ")) + 1);
     if (id->generation[0] && err->kind != ERR_AUTH) {
         log_info("identity", "%s; going on with the identity known before", err->msg);
         give(id);
