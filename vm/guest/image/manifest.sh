@@ -3,7 +3,7 @@
 # The engine checks every file against it before a boot.
 set -eu
 
-readonly cmdline="console=ttyS0 quiet panic=10 net.ifnames=0 lsm=landlock,yama audit=0 8250.nr_uarts=1 cryptomgr.notests"
+readonly cmdline="console=ttyS0 quiet panic=10 net.ifnames=0 tsc=reliable lsm=landlock,yama audit=0 8250.nr_uarts=1 cryptomgr.notests"
 
 comma=''
 printf '{"apiVersion":"berth/v1","kind":"Bundle","flavour":"builtin","arch":"amd64","version":"%s","built":"%s",\n' \

@@ -19,18 +19,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define METRICS_PORT 9600
-#define CLIENTS_MAX 8
+#define METRICS_PORT    9600
+#define CLIENTS_MAX     8
 #define CLIENT_LIMIT_MS 5000
-#define TICK_MS 10
-#define RATE_MAX 10000
-#define MONSTER_BYTES (10u * 1024 * 1024)
+#define TICK_MS         10
+#define RATE_MAX        10000
+#define MONSTER_BYTES   (10u * 1024 * 1024)
 
 struct options {
-    unsigned rate;          // lines a second
-    unsigned long count;    // stop printing after so many, 0: never
-    bool hostile;           // print what a terminal must never see
-    unsigned exit_after_s;  // 0: never
+    unsigned rate;         // lines a second
+    unsigned long count;   // stop printing after so many, 0: never
+    bool hostile;          // print what a terminal must never see
+    unsigned exit_after_s; // 0: never
     unsigned exit_code;
 };
 
@@ -102,14 +102,16 @@ static int temperature_centi(unsigned long sequence)
     return 1900 + (step < 120 ? step : 240 - step) * 4;
 }
 
-__attribute__((format(printf, 2, 3))) static void out_printf(struct sensor *sensor, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void out_printf(struct sensor *sensor, const char *fmt,
+                                                             ...)
 {
     va_list args;
 
     if (sizeof(sensor->out) - sensor->out_len < 512)
         out_flush(sensor);
     va_start(args, fmt);
-    int n = vsnprintf(sensor->out + sensor->out_len, sizeof(sensor->out) - sensor->out_len, fmt, args);
+    int n =
+        vsnprintf(sensor->out + sensor->out_len, sizeof(sensor->out) - sensor->out_len, fmt, args);
     va_end(args);
     if (n > 0)
         sensor->out_len += (size_t)n;
@@ -186,14 +188,16 @@ static void client_answer(const struct sensor *sensor, struct client *client)
     int centi = temperature_centi(sensor->readings);
     bool found = strncmp(client->head, "GET /metrics", strlen("GET /metrics")) == 0;
 
-    int body_len = !found ? 0 : snprintf(body, sizeof(body),
-                            "# HELP berth_sensor_readings_total Readings printed since the start.\n"
-                            "# TYPE berth_sensor_readings_total counter\n"
-                            "berth_sensor_readings_total %lu\n"
-                            "# HELP berth_sensor_temperature_celsius Latest reading.\n"
-                            "# TYPE berth_sensor_temperature_celsius gauge\n"
-                            "berth_sensor_temperature_celsius %d.%02d\n",
-                            sensor->readings, centi / 100, centi % 100);
+    int body_len =
+        !found ? 0
+               : snprintf(body, sizeof(body),
+                          "# HELP berth_sensor_readings_total Readings printed since the start.\n"
+                          "# TYPE berth_sensor_readings_total counter\n"
+                          "berth_sensor_readings_total %lu\n"
+                          "# HELP berth_sensor_temperature_celsius Latest reading.\n"
+                          "# TYPE berth_sensor_temperature_celsius gauge\n"
+                          "berth_sensor_temperature_celsius %d.%02d\n",
+                          sensor->readings, centi / 100, centi % 100);
     int len = snprintf(reply, sizeof(reply),
                        "HTTP/1.1 %s\r\nContent-Type: text/plain; version=0.0.4\r\n"
                        "Content-Length: %d\r\nConnection: close\r\n\r\n%.*s",
@@ -232,7 +236,7 @@ static void client_accept(struct sensor *sensor)
         struct client *client = &sensor->clients[i];
 
         if (client->fd < 0) {
-            *client = (struct client){ .fd = fd, .since_ms = now_ms() };
+            *client = (struct client){.fd = fd, .since_ms = now_ms()};
             return;
         }
     }
@@ -241,7 +245,7 @@ static void client_accept(struct sensor *sensor)
 
 static int metrics_listen(void)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(METRICS_PORT) };
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(METRICS_PORT)};
     int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -274,10 +278,10 @@ static int wait_ms(const struct sensor *sensor)
 
 static void sensor_turn(struct sensor *sensor)
 {
-    struct pollfd fds[1 + CLIENTS_MAX] = { { .fd = sensor->listen_fd, .events = POLLIN } };
+    struct pollfd fds[1 + CLIENTS_MAX] = {{.fd = sensor->listen_fd, .events = POLLIN}};
 
     for (size_t i = 0; i < CLIENTS_MAX; i++)
-        fds[1 + i] = (struct pollfd){ .fd = sensor->clients[i].fd, .events = POLLIN };
+        fds[1 + i] = (struct pollfd){.fd = sensor->clients[i].fd, .events = POLLIN};
     if (poll(fds, 1 + CLIENTS_MAX, wait_ms(sensor)) > 0) {
         for (size_t i = 0; i < CLIENTS_MAX; i++) {
             if (fds[1 + i].revents != 0)
@@ -321,7 +325,7 @@ static void options_read(struct options *ret)
 int main(void)
 {
     static struct sensor sensor;
-    struct sigaction action = { .sa_handler = on_terminate };
+    struct sigaction action = {.sa_handler = on_terminate};
 
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
@@ -329,7 +333,8 @@ int main(void)
     sensor.start_ms = now_ms();
     sensor.listen_fd = metrics_listen();
     if (sensor.listen_fd < 0)
-        (void)fprintf(stderr, "berth-sensor: no metrics: port %d: %s\n", METRICS_PORT, strerror(errno));
+        (void)fprintf(stderr, "berth-sensor: no metrics: port %d: %s\n", METRICS_PORT,
+                      strerror(errno));
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         sensor.clients[i].fd = -1;
 
