@@ -10,8 +10,9 @@
 
 #define ADMIN_REPLY_MAX (512U << 10)
 #define ADMIN_TEXT_MAX  400
+#define ADMIN_MS        60000
 
-enum call_kind { CALL_ADMIN, CALL_MODULE, CALL_LOG, CALL_GET };
+enum call_kind { CALL_ADMIN, CALL_MODULE, CALL_LOG, CALL_GET, CALL_REACH };
 
 struct guest_call {
     struct guest *g;
@@ -25,7 +26,7 @@ struct guest_call {
     bool (*data)(void *arg, const char *data, size_t len);
 
     struct http_call *http;
-    struct stream *stream; /* of an admin call */
+    struct stream *stream; /* where there is no HTTP: admin, reach */
     uv_timer_t timer;      /* its deadline */
     bool has_timer;
     struct buf reply;
@@ -76,6 +77,15 @@ static void call_free(struct guest_call *c)
         free(c);
 }
 
+static void call_deadline(struct guest_call *c, uv_timer_cb fn, uint64_t ms)
+{
+    (void)uv_timer_init(c->g->loop, &c->timer);
+    c->timer.data = c;
+    c->has_timer = true;
+    uv_update_time(c->g->loop);
+    uv_timer_start(&c->timer, fn, ms, 0);
+}
+
 void guest_call_cancel(struct guest_call *c)
 {
     if (!c)
@@ -97,6 +107,7 @@ static void call_tell(const struct guest_call *c, const char *text, const struct
         break;
     case CALL_MODULE:
     case CALL_LOG:
+    case CALL_REACH:
         c->done.plain(c->arg, err);
         break;
     }
@@ -192,11 +203,7 @@ struct guest_call *guest_admin(struct guest *g, const char *line, const void *bo
     if (!c)
         return NULL;
     c->done.admin = done;
-    (void)uv_timer_init(g->loop, &c->timer);
-    c->timer.data = c;
-    c->has_timer = true;
-    uv_update_time(g->loop);
-    uv_timer_start(&c->timer, admin_on_deadline, timeout_ms ? timeout_ms : 60000, 0);
+    call_deadline(c, admin_on_deadline, timeout_ms ? timeout_ms : ADMIN_MS);
 
     struct dialer *dialer = remote_dialer(g->remote);
     c->stream = dialer->open_unix(dialer, g->admin, &admin_events, c);
@@ -333,5 +340,63 @@ struct guest_call *guest_get(struct guest *g, const char *host, uint16_t port, c
     struct http_request request = {
         .method = "GET", .target = path, .timeout_ms = GUEST_CALL_MS, .body_max = body_max};
     c->http = http_call_start(&c->dialer, g->loop, host, &request, NULL, on_http_done, c);
+    return c;
+}
+
+/* ---- a look at the network from inside ---- */
+
+static void reach_end(struct guest_call *c, const struct err *err)
+{
+    static const struct buf none;
+    stream_close(steal(c->stream));
+    call_tell(c, "", &none, err);
+    call_free(c);
+}
+
+static void reach_on_open(void *arg)
+{
+    reach_end(arg, NULL);
+}
+
+static void reach_on_data(void *arg, const char *data, size_t len)
+{
+    (void)arg;
+    (void)data;
+    (void)len;
+}
+
+static void reach_on_eof(void *arg)
+{
+    (void)arg;
+}
+
+static void reach_on_close(void *arg, const struct err *why)
+{
+    reach_end(arg, why);
+}
+
+static const struct stream_events reach_events = {
+    .on_open = reach_on_open,
+    .on_data = reach_on_data,
+    .on_eof = reach_on_eof,
+    .on_close = reach_on_close,
+};
+
+static void reach_on_deadline(uv_timer_t *timer)
+{
+    struct err err;
+    err_set(&err, ERR_TIMEOUT, "no answer in time");
+    reach_end(timer->data, &err);
+}
+
+struct guest_call *guest_reach(struct guest *g, const char *host, uint16_t port, guest_done_fn done,
+                               void *arg, struct err *err)
+{
+    struct guest_call *c = call_new(g, CALL_REACH, arg, err);
+    if (!c)
+        return NULL;
+    c->done.plain = done;
+    call_deadline(c, reach_on_deadline, GUEST_CALL_MS);
+    c->stream = remote_open_tcp(g->remote, host, port, &reach_events, c);
     return c;
 }

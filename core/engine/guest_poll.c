@@ -227,7 +227,11 @@ static void on_info(void *arg, int status, const struct buf *body, const struct 
         v->cloud_reason[0] = '\0';
         if (info.cloud != CLOUD_STATE_CONNECTED && info.cloud_error[0]) {
             const struct cloud_error *known = cloud_error_find(info.cloud_error);
-            STR_SET(v->cloud_reason, known ? known->meaning : info.cloud_error);
+            if (known)
+                (void)str_format(v->cloud_reason, sizeof(v->cloud_reason), "%s (%s)",
+                                 known->meaning, info.cloud_error);
+            else
+                STR_SET(v->cloud_reason, info.cloud_error);
         }
     }
     round_next(g);

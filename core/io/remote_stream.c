@@ -160,10 +160,14 @@ static void step_refused(struct remote_stream *s)
     struct err err;
     str_sanitise_to(said, sizeof(said), ssh_get_error(s->r->session));
     /* RFC 4254: code 1 is a prohibition by the server, 2 a failed connect; others are lack of
-     * resources. */
+     * resources. Behind the code stands what the server found, for TCP. */
+    const char *found = strstr(said, "error (2) ");
     if (strstr(said, "error (1)"))
         err_set(&err, ERR_AUTH, "connect to %s in the VM: its SSH service does not allow it",
                 s->to);
+    else if (s->port && found)
+        err_set(&err, ERR_UNREACHABLE, "connect to %s:%u in the VM: %s", s->to, s->port,
+                found + strlen("error (2) "));
     else
         err_set(&err, ERR_UNREACHABLE, "connect to %s in the VM: nothing answers there", s->to);
     channel_drop(s);

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <string.h>
 
 struct seen {
     char text[120];
@@ -47,5 +48,18 @@ Test(cloud_error, has_a_meaning_and_a_next_step_in_every_row)
             cr_assert(*p < 'A' || *p > 'Z', "%s matches lower case only", e->id);
         for (size_t k = 0; k < i; k++)
             cr_assert_str_neq(cloud_error_at(k)->id, e->id);
+    }
+}
+
+/* A reason that was explained once ("meaning (what was said)") is still known for what it is. */
+Test(cloud_error, is_found_again_in_its_own_explanation)
+{
+    for (size_t i = 0; cloud_error_at(i); i++) {
+        const struct cloud_error *e = cloud_error_at(i);
+        char text[300];
+        (void)str_format(text, sizeof(text), "%s (%.*s)", e->meaning, (int)strcspn(e->match, "|"),
+                         e->match);
+        const struct cloud_error *found = cloud_error_find(text);
+        cr_assert_str_eq(found ? found->id : "", e->id, "'%s'", text);
     }
 }

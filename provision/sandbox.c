@@ -1,0 +1,234 @@
+/* The sandbox's process: start, find again, stop. See sandbox.h. */
+#include "provision/sandbox.h"
+
+#include "core/base/clock.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/base/path.h"
+#include "core/base/str.h"
+#include "core/io/child.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SANDBOX_FILE_MAX   (64U << 10)
+#define SANDBOX_READY_MS   30000
+#define SANDBOX_STOP_MS    10000
+#define SANDBOX_KILL_MS    3000
+#define SANDBOX_LOOK_MS    50
+#define SANDBOX_LISTEN_MAX 8
+
+char *sandbox_path(const char *leaf)
+{
+    return leaf[0] ? path_of(PATH_STATE, "sandbox/%s", leaf) : path_of(PATH_STATE, "sandbox");
+}
+
+/* ---- sandbox.json ---- */
+
+void sandbox_record_done(struct sandbox_record *r)
+{
+    secret_wipe(&r->service);
+}
+
+static int read_port(const cJSON *obj, const char *key, uint16_t *ret, struct err *err)
+{
+    uint64_t port;
+    if (json_need_u64(obj, key, UINT16_MAX, &port, err) < 0)
+        return -1;
+    *ret = (uint16_t)port;
+    return 0;
+}
+
+int sandbox_parse(const char *data, size_t len, struct sandbox_record *ret, struct err *err)
+{
+    auto_json cJSON *root = json_parse(data, len, err);
+    if (!root)
+        return -1;
+    struct sandbox_record r = {0};
+    const char *service, *ca;
+    uint64_t pid, start;
+    if (json_need_str(root, "serviceConnectionString", &service, err) < 0 ||
+        json_need_str(root, "caFile", &ca, err) < 0 ||
+        read_port(root, "mqttPort", &r.mqtt_port, err) < 0 ||
+        read_port(root, "httpsPort", &r.https_port, err) < 0 ||
+        json_need_u64(root, "pid", INT32_MAX, &pid, err) < 0 ||
+        json_need_u64(root, "pidStart", UINT64_MAX, &start, err) < 0)
+        return -1;
+    if (!str_copy(r.ca_file, sizeof(r.ca_file), ca))
+        return err_set(err, ERR_INVALID, "caFile is too long");
+    r.registry_port = (uint16_t)json_u64(json_get(root, "registry"), "port", 0);
+    r.pid = (pid_t)pid;
+    r.pid_start = start;
+    JSON_COPY(r.host, root, "host");
+    JSON_COPY(r.version, root, "serverVersion");
+    secret_set(&r.service, service, strlen(service));
+    *ret = r;
+    return 0;
+}
+
+int sandbox_load(struct sandbox_record *ret, struct err *err)
+{
+    auto_free char *path = sandbox_path("sandbox.json");
+    auto_wiped_buf struct buf text = {0};
+    if (file_read(path, SANDBOX_FILE_MAX, &text, err) < 0)
+        return -1;
+    if (sandbox_parse(buf_str(&text), text.len, ret, err) < 0)
+        return err_wrap(err, "%s", path);
+    return 0;
+}
+
+bool sandbox_alive(const struct sandbox_record *r)
+{
+    return r->pid > 0 && r->pid_start && child_start_time(r->pid) == r->pid_start;
+}
+
+/* Also false where there is no record. */
+static bool record_of_running(struct sandbox_record *ret)
+{
+    return sandbox_load(ret, NULL) == 0 && sandbox_alive(ret);
+}
+
+/* ---- starting and stopping: one small object each, gone with its timer ---- */
+
+struct sandbox_job {
+    uv_timer_t timer;
+    sandbox_done_fn done;
+    void *arg;
+    bool failed;
+    struct err why;
+    pid_t pid; /* being stopped */
+    uint64_t pid_start;
+    uint64_t begun_ms;
+    bool killed;
+};
+
+static void on_job_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void job_end(struct sandbox_job *j, const struct err *err)
+{
+    uv_timer_stop(&j->timer);
+    j->done(j->arg, err);
+    uv_close((uv_handle_t *)&j->timer, on_job_closed);
+}
+
+static struct sandbox_job *job_new(uv_loop_t *loop, sandbox_done_fn done, void *arg)
+{
+    struct sandbox_job *j = xcalloc(1, sizeof(*j));
+    (void)uv_timer_init(loop, &j->timer);
+    j->timer.data = j;
+    j->done = done;
+    j->arg = arg;
+    return j;
+}
+
+static void on_told(uv_timer_t *timer)
+{
+    struct sandbox_job *j = timer->data;
+    job_end(j, j->failed ? &j->why : NULL);
+}
+
+static void on_ready(void *arg, pid_t pid, const struct err *err)
+{
+    struct sandbox_job *j = arg;
+    struct sandbox_record r = {0};
+    struct err bad;
+    (void)pid;
+    if (!err && sandbox_load(&r, &bad) < 0) {
+        err_wrap(&bad, "the sandbox started, but left no record");
+        err = &bad;
+    }
+    sandbox_record_done(&r);
+    job_end(j, err);
+}
+
+/* Where berth-hub is: beside us, else in PATH. Heap string. */
+static char *hub_program(void)
+{
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    self[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash) {
+        auto_free char *beside = xasprintf("%.*s/berth-hub", (int)(slash - self), self);
+        if (file_exists(beside))
+            return steal(beside);
+    }
+    return xstrdup("berth-hub");
+}
+
+static void job_spawn(struct sandbox_job *j, uv_loop_t *loop, const struct sandbox_options *o)
+{
+    static const char *const loopback[] = {"127.0.0.1", NULL};
+    char ports[3][8];
+    const uint16_t wanted[3] = {o->mqtt_port ? o->mqtt_port : SANDBOX_MQTT_PORT,
+                                o->https_port ? o->https_port : SANDBOX_HTTPS_PORT,
+                                o->registry_port ? o->registry_port : SANDBOX_REGISTRY_PORT};
+    for (size_t i = 0; i < ARRAY_LEN(ports); i++)
+        (void)snprintf(ports[i], sizeof(ports[i]), "%u", wanted[i]);
+    auto_free char *program = o->program ? xstrdup(o->program) : hub_program();
+    auto_free char *dir = sandbox_path("");
+    auto_free char *log = sandbox_path("hub.log");
+
+    const char *argv[16 + 2 * SANDBOX_LISTEN_MAX] = {
+        program,       "--role",          "cloud",       "--dir",      dir,
+        "--host-name", SANDBOX_HOST,      "--mqtt-port", ports[0],     "--https-port",
+        ports[1],      "--registry-port", ports[2],      "--ready-fd", "3"};
+    size_t n = 15;
+    const char *const *listen = o->listen ? o->listen : loopback;
+    for (size_t i = 0; listen[i] && i < SANDBOX_LISTEN_MAX; i++) {
+        argv[n++] = "--listen";
+        argv[n++] = listen[i];
+    }
+    struct child_daemon daemon = {.argv = argv, .log_path = log, .timeout_ms = SANDBOX_READY_MS};
+    child_start_daemon(loop, &daemon, on_ready, j);
+}
+
+void sandbox_start(uv_loop_t *loop, const struct sandbox_options *options, sandbox_done_fn done,
+                   void *arg)
+{
+    struct sandbox_job *j = job_new(loop, done, arg);
+    auto_sandbox_record struct sandbox_record r = {0};
+    bool runs = record_of_running(&r);
+    auto_free char *dir = sandbox_path("");
+    j->failed = !runs && file_mkdirs(dir, 0700, &j->why) < 0;
+    if (runs || j->failed)
+        uv_timer_start(&j->timer, on_told, 0, 0);
+    else
+        job_spawn(j, loop, options);
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct sandbox_job *j = timer->data;
+    uint64_t waited = clock_mono_ms() - j->begun_ms;
+    struct err err;
+    if (child_start_time(j->pid) != j->pid_start) {
+        job_end(j, NULL);
+    } else if (waited >= SANDBOX_STOP_MS + SANDBOX_KILL_MS) {
+        err_set(&err, ERR_SYSTEM, "the sandbox (process %d) cannot be ended", (int)j->pid);
+        job_end(j, &err);
+    } else if (waited >= SANDBOX_STOP_MS && !j->killed) {
+        j->killed = true;
+        (void)kill(j->pid, SIGKILL);
+    }
+}
+
+void sandbox_stop(uv_loop_t *loop, sandbox_done_fn done, void *arg)
+{
+    struct sandbox_job *j = job_new(loop, done, arg);
+    auto_sandbox_record struct sandbox_record r = {0};
+    if (!record_of_running(&r)) {
+        uv_timer_start(&j->timer, on_told, 0, 0);
+        return;
+    }
+    j->pid = r.pid;
+    j->pid_start = r.pid_start;
+    j->begun_ms = clock_mono_ms();
+    (void)kill(j->pid, SIGTERM);
+    uv_timer_start(&j->timer, on_look, SANDBOX_LOOK_MS, SANDBOX_LOOK_MS);
+}

@@ -1,0 +1,178 @@
+/* Steps that act in the guest, through its helper's verbs. */
+#include "provision/provision_private.h"
+
+#include "core/base/file.h"
+#include "provision/config_toml.h"
+
+#include <stdio.h>
+
+#define ADMIN_MS      60000
+#define LOOK_AGAIN_MS 1000
+#define HUB_MQTT_PORT 8883
+#define TRUST_BUNDLE  "/var/lib/berth/sandbox/ca.pem" /* where the helper's sandbox-set puts it */
+#define CA_MAX        (64U << 10)
+
+/* ---- before anything is changed ---- */
+
+void step_check_string(struct provision *p)
+{
+    struct err err;
+    if (!p->string.len) {
+        err_set(&err, ERR_INVALID, "the connection string is no longer there");
+        err_hint(&err, "Secrets are not kept over a restart: enter the connection string again.");
+        provision_end(p, &err);
+        return;
+    }
+    provision_end(p, connstr_check_device(&p->device, &err) < 0 ? &err : NULL);
+}
+
+static void on_info(void *arg, const char *text, const struct buf *body, const struct err *err)
+{
+    struct provision *p = arg;
+    (void)text;
+    (void)body;
+    p->call = NULL;
+    provision_end(p, err);
+}
+
+static void on_find_again(uv_timer_t *timer)
+{
+    struct provision *p = timer->data;
+    struct err err;
+    p->call = p->guest->admin(p->guest->arg, "info", NULL, 0, ADMIN_MS, on_info, p, &err);
+    if (p->call)
+        uv_timer_stop(timer);
+    else
+        provision_say(p, -1, "waiting for the VM: %s", err.msg);
+}
+
+/* The step's limit ends the waiting. */
+void step_find_guest(struct provision *p)
+{
+    uv_timer_start(&p->again, on_find_again, 0, LOOK_AGAIN_MS);
+}
+
+static void on_reached(void *arg, const struct err *err)
+{
+    struct provision *p = arg;
+    p->call = NULL;
+    struct err why;
+    if (err) {
+        why = *err;
+        err_wrap(&why, "%s cannot be reached from inside the VM", p->device.host);
+        if (!why.hint[0])
+            err_hint(&why, "Check the HostName, and that the network lets port 8883 out.");
+        err = &why;
+    }
+    provision_end(p, err);
+}
+
+void step_reach_hub(struct provision *p)
+{
+    struct err err;
+    uint16_t port = p->device.port ? p->device.port : HUB_MQTT_PORT;
+    p->call = p->guest->reach(p->guest->arg, p->device.host, port, on_reached, p, &err);
+    if (!p->call)
+        provision_end(p, &err);
+}
+
+/* ---- changes ---- */
+
+static void on_config_written(void *arg, const char *text, const struct buf *body,
+                              const struct err *err)
+{
+    struct provision *p = arg;
+    (void)text;
+    (void)body;
+    p->call = NULL;
+    p->config_applied = !err;
+    struct err why;
+    if (err) {
+        why = *err;
+        err_wrap(&why, "the VM did not take the configuration");
+        err = &why;
+    }
+    provision_end(p, err);
+}
+
+void step_write_config(struct provision *p)
+{
+    struct err err;
+    if (!p->string.len) {
+        step_check_string(p); /* says what happened */
+        return;
+    }
+    /* What is known before, to tell the new connection from an old one. */
+    p->before = (struct vm_status){0};
+    (void)p->guest->look(p->guest->arg, &p->before);
+
+    auto_wiped_buf struct buf text = {0};
+    struct config_toml config = {.connection_string = p->string.data,
+                                 .trust_bundle = p->has_sandbox ? TRUST_BUNDLE : NULL};
+    if (config_toml_write(&config, &text, &err) == 0)
+        p->call = p->guest->admin(p->guest->arg, "config-apply", text.data, text.len, ADMIN_MS,
+                                  on_config_written, p, &err);
+    if (!p->call)
+        provision_end(p, &err);
+}
+
+static void on_undone(void *arg, const char *text, const struct buf *body, const struct err *err)
+{
+    struct provision *p = arg;
+    (void)text;
+    (void)body;
+    p->call = NULL;
+    provision_end(p, err);
+}
+
+static void undo_with(struct provision *p, const char *verb)
+{
+    struct err err;
+    p->call = p->guest->admin(p->guest->arg, verb, NULL, 0, ADMIN_MS, on_undone, p, &err);
+    if (!p->call)
+        provision_end(p, &err);
+}
+
+/* Only what this run wrote: the helper keeps one previous configuration, and an undo too many would
+ * bring back the one before. */
+void step_undo_config(struct provision *p)
+{
+    if (p->config_applied) {
+        p->config_applied = false;
+        undo_with(p, "config-undo");
+    } else {
+        provision_end(p, NULL);
+    }
+}
+
+static void on_trusted(void *arg, const char *text, const struct buf *body, const struct err *err)
+{
+    struct provision *p = arg;
+    p->sandbox_set = !err;
+    on_undone(p, text, body, err);
+}
+
+void step_trust_sandbox(struct provision *p)
+{
+    struct err err;
+    char line[128];
+    auto_buf struct buf ca = {0};
+    (void)snprintf(line, sizeof(line), "sandbox-set %s %u %u %u", p->host_ip, p->sandbox.mqtt_port,
+                   p->sandbox.https_port,
+                   p->sandbox.registry_port ? p->sandbox.registry_port : SANDBOX_REGISTRY_PORT);
+    if (file_read(p->sandbox.ca_file, CA_MAX, &ca, &err) == 0)
+        p->call =
+            p->guest->admin(p->guest->arg, line, ca.data, ca.len, ADMIN_MS, on_trusted, p, &err);
+    if (!p->call)
+        provision_end(p, &err);
+}
+
+void step_undo_trust(struct provision *p)
+{
+    if (p->sandbox_set) {
+        p->sandbox_set = false;
+        undo_with(p, "sandbox-clear");
+    } else {
+        provision_end(p, NULL);
+    }
+}
