@@ -216,9 +216,6 @@ int cli_args_parse(int argc, char *const *argv, struct cli_args *ret, struct err
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------ values
- */
-
 bool cli_args_takes(const struct cli_args *args, const char *option)
 {
     size_t table = 0;

@@ -8,132 +8,26 @@
 #include "core/base/str.h"
 #include "core/rpc/model_json.h"
 #include "tui/cli_out.h"
+#include "tui/cli_progress.h"
 
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
-#define LIVE_COLUMNS 79
+#define TICK_MS 1000 /* on a terminal the elapsed time goes on though nothing changes */
 
 struct watch {
     const char *id;
-    bool json, quiet, live; /* live: one line that is rewritten */
-    bool live_shown;
     bool missing; /* the engine no longer lists it */
     bool ended;
     struct job_status now;
-    struct job_status shown; /* what was told already */
+    struct cli_progress progress;
 };
-
-/* ------------------------------------------------------------------------------------------
- * showing */
-
-static const char *step_word(enum light light)
-{
-    static const char *const words[] = {
-        [LIGHT_UNKNOWN] = "unknown", [LIGHT_OFF] = "skipped", [LIGHT_TODO] = "todo",
-        [LIGHT_BUSY] = "running",    [LIGHT_OK] = "done",     [LIGHT_WARN] = "done",
-        [LIGHT_BAD] = "failed",
-    };
-    _Static_assert(ARRAY_LEN(words) == LIGHT_COUNT, "a word for each light");
-    return words[light < LIGHT_COUNT ? light : LIGHT_UNKNOWN];
-}
-
-static void step_event(const struct job_status *job, size_t i, int percent)
-{
-    cJSON *event = cJSON_CreateObject();
-    json_add_str(event, "type", "step");
-    cJSON *data = json_add_obj(event, "data");
-    json_add_str(data, "job", job->id);
-    json_add_u64(data, "step", i + 1);
-    json_add_u64(data, "totalSteps", job->n_steps);
-    json_add_str(data, "name", job->steps[i].name);
-    json_add_str(data, "state", step_word(job->steps[i].light));
-    if (percent >= 0)
-        json_add_u64(data, "percent", (uint64_t)percent);
-    else
-        json_add(data, "percent", cJSON_CreateNull());
-    cli_out_json("JobEvent", event);
-}
-
-static void live_clear(struct watch *w)
-{
-    if (w->live_shown)
-        (void)fprintf(stderr, "\r%*s\r", LIVE_COLUMNS, "");
-    w->live_shown = false;
-}
-
-static void live_show(struct watch *w)
-{
-    const struct job_status *job = &w->now;
-    auto_buf struct buf line = {0};
-    char elapsed[24];
-    uint64_t now = clock_wall_ms();
-    if (job->step >= job->n_steps || job_state_ended(job->state))
-        return;
-    str_duration(elapsed, sizeof(elapsed),
-                 now > job->started_ms ? (now - job->started_ms) / 1000 : 0);
-    buf_printf(&line, "[%zu/%zu] ", job->step + 1, job->n_steps);
-    str_sanitise(&line, job->steps[job->step].name, strlen(job->steps[job->step].name));
-    if (job->percent >= 0)
-        buf_printf(&line, "  %d %%", job->percent);
-    buf_printf(&line, "  %s", elapsed);
-
-    char shown[LIVE_COLUMNS + 1];
-    STR_SET(shown, buf_str(&line));
-    live_clear(w);
-    (void)fprintf(stderr, "%s", shown);
-    (void)fflush(stderr);
-    w->live_shown = true;
-}
-
-static void step_note(struct watch *w, size_t i)
-{
-    const struct job_status *job = &w->now;
-    enum light light = job->steps[i].light;
-    live_clear(w);
-    if (light == LIGHT_BAD)
-        cli_out_note("[%zu/%zu] %s: failed", i + 1, job->n_steps, job->steps[i].name);
-    else if (light != LIGHT_BUSY || !w->live)
-        cli_out_note("[%zu/%zu] %s", i + 1, job->n_steps, job->steps[i].name);
-}
-
-/* Whether people were told of the step with this light already: on a terminal a running step is the
- * live line. */
-static bool step_told(const struct watch *w, enum light before, enum light now)
-{
-    if (now == before || now == LIGHT_TODO || now == LIGHT_OFF || now == LIGHT_UNKNOWN)
-        return true;
-    if (now == LIGHT_BAD)
-        return false;
-    return w->live ? now == LIGHT_BUSY : before == LIGHT_BUSY;
-}
-
-static void show(struct watch *w)
-{
-    const struct job_status *job = &w->now;
-    for (size_t i = 0; i < job->n_steps; i++) {
-        enum light before = i < w->shown.n_steps ? w->shown.steps[i].light : LIGHT_TODO;
-        enum light now = job->steps[i].light;
-        bool moved = i == job->step && now == LIGHT_BUSY && job->percent != w->shown.percent;
-        if (w->json && (now != before || moved))
-            step_event(job, i, i == job->step && now == LIGHT_BUSY ? job->percent : -1);
-        else if (!w->json && !w->quiet && !step_told(w, before, now))
-            step_note(w, i);
-    }
-    if (w->live)
-        live_show(w);
-    w->shown = *job;
-}
-
-/* ------------------------------------------------------------------------------------------
- * waiting */
 
 static void take_job(struct watch *w, const cJSON *job)
 {
     model_parse_job(job, &w->now);
     w->ended = job_state_ended(w->now.state);
-    show(w);
+    cli_progress_show(&w->progress, &w->now);
 }
 
 static void take_snapshot(struct watch *w, const cJSON *snapshot)
@@ -162,7 +56,7 @@ static bool on_event(void *arg, const char *method, const cJSON *params)
 static enum cli_exit left_running(struct cli *cli, struct watch *w, enum cli_wait why, int number)
 {
     struct err err = {0};
-    live_clear(w);
+    cli_progress_clear(&w->progress);
     if (why == CLI_WAIT_TIMEOUT) {
         err_set(&err, ERR_TIMEOUT, "job %s goes on", w->id);
         err_hint(&err, "`berth job attach %s` comes back to it, `berth job cancel %s` stops it",
@@ -175,19 +69,28 @@ static enum cli_exit left_running(struct cli *cli, struct watch *w, enum cli_wai
     return number == SIGTERM ? CLI_EXIT_TERMINATED : CLI_EXIT_INTERRUPTED;
 }
 
+/* "kind" says what the object is; what kind of job it is comes as "jobKind". */
+static void print_job(cJSON *take_job)
+{
+    char kind[64];
+    STR_SET(kind, json_str(take_job, "kind", ""));
+    json_add_str(take_job, "jobKind", kind);
+    cli_out_json("Job", take_job);
+}
+
 static enum cli_exit ended(struct cli *cli, struct watch *w)
 {
     const struct job_status *job = &w->now;
     enum cli_exit result = cli_exit_of_job(job);
-    live_clear(w);
-    if (w->json)
-        cli_out_json("Job", model_json_job(job));
+    cli_progress_clear(&w->progress);
+    if (w->progress.json)
+        print_job(model_json_job(job));
     if (job->state == JOB_STATE_DONE) {
         char took[24];
         str_duration(took, sizeof(took),
                      job->ended_ms > job->started_ms ? (job->ended_ms - job->started_ms) / 1000
                                                      : 0);
-        if (!w->json && !w->quiet)
+        if (!w->progress.json && !w->progress.quiet)
             cli_out_note("%s: done (%s)", job->title, took);
         return result;
     }
@@ -204,6 +107,22 @@ static int get_job(struct cli *cli, const char *id, cJSON **ret_job, struct err 
     cJSON *params = cJSON_CreateObject();
     json_add_str(params, "id", id);
     return cli_call(cli, "job.get", params, ret_job, err);
+}
+
+static enum cli_wait wait_for_end(struct cli *cli, struct watch *w, int *ret_signal,
+                                  struct err *err)
+{
+    uint64_t until = cli->timeout_ms ? clock_mono_ms() + cli->timeout_ms : UINT64_MAX;
+    for (;;) {
+        uint64_t now = clock_mono_ms();
+        uint64_t left = until > now ? until - now : 1;
+        bool tick = w->progress.live && left > TICK_MS;
+        uint64_t wait_ms = tick ? TICK_MS : cli->timeout_ms ? left : 0;
+        enum cli_wait why = cli_rpc_wait(cli->rpc, wait_ms, ret_signal, err);
+        if (why != CLI_WAIT_TIMEOUT || !tick)
+            return why;
+        cli_progress_show(&w->progress, &w->now);
+    }
 }
 
 /* Asks once, then follows the events. */
@@ -224,9 +143,9 @@ static enum cli_exit follow(struct cli *cli, struct watch *w)
     }
     if (!w->ended && !w->missing) {
         int number = 0;
-        enum cli_wait why = cli_rpc_wait(cli->rpc, cli->timeout_ms, &number, &err);
+        enum cli_wait why = wait_for_end(cli, w, &number, &err);
         if (why == CLI_WAIT_LOST) {
-            live_clear(w);
+            cli_progress_clear(&w->progress);
             return cli_fail(cli, &err);
         }
         if (why != CLI_WAIT_ENOUGH)
@@ -247,10 +166,10 @@ enum cli_exit cli_job_wait(struct cli *cli, const char *id)
 {
     struct watch *w = xcalloc(1, sizeof(*w));
     w->id = id;
-    w->json = cli->args->json;
-    w->quiet = cli->args->quiet;
-    w->live = !w->json && !w->quiet && isatty(STDERR_FILENO);
-    w->shown.percent = -1;
+    w->progress.json = cli->args->json;
+    w->progress.quiet = cli->args->quiet;
+    w->progress.live = !cli->args->json && !cli->args->quiet && isatty(STDERR_FILENO);
+    w->progress.shown.percent = -1;
     enum cli_exit result = follow(cli, w);
     free(w);
     return result;
@@ -274,9 +193,6 @@ enum cli_exit cli_job_run(struct cli *cli, const char *method, cJSON *take_param
     }
     return cli_job_wait(cli, id);
 }
-
-/* ------------------------------------------------------------------------------------------ verbs
- */
 
 int cli_job_list(struct cli *cli)
 {
@@ -323,7 +239,7 @@ int cli_job_show(struct cli *cli)
     if (get_job(cli, cli->args->places[0], &result, &err) < 0)
         return cli_fail(cli, &err);
     if (cli->args->json) {
-        cli_out_json("Job", steal(result));
+        print_job(steal(result));
         return CLI_EXIT_DONE;
     }
     cli_out_printf("%s  %s  %s\n", json_str(result, "id", ""), json_str(result, "state", ""),
@@ -331,13 +247,14 @@ int cli_job_show(struct cli *cli)
     const cJSON *step = NULL;
     cJSON_ArrayForEach(step, json_get(result, "steps"))
     {
-        cli_out_printf("  %-8s %s\n", step_word(light_parse(json_str(step, "light", ""))),
+        cli_out_printf("  %-8s %s\n", cli_progress_word(light_parse(json_str(step, "light", ""))),
                        json_str(step, "name", ""));
     }
     const cJSON *error = json_get(result, "error");
     if (cJSON_IsObject(error))
-        cli_out_printf("  error    %s\n  next     %s\n", json_str(error, "message", ""),
-                       json_str(error, "hint", "-"));
+        cli_out_printf("  error    %s\n", json_str(error, "message", ""));
+    if (*json_str(error, "hint", ""))
+        cli_out_printf("  next     %s\n", json_str(error, "hint", ""));
     return CLI_EXIT_DONE;
 }
 

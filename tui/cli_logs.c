@@ -150,6 +150,7 @@ static enum cli_exit follow(struct cli *cli, struct reader *r, const char *vm)
 
     int number = 0;
     cli_rpc_on_event(cli_connect(cli, true), on_event, r);
+    cli_rpc_watch_output(cli->rpc);
     if (cli_call(cli, "logs.follow", params, NULL, &err) < 0)
         return cli_fail(cli, &err);
     switch (cli_rpc_wait(cli->rpc, 0, &number, &err)) {
@@ -159,6 +160,8 @@ static enum cli_exit follow(struct cli *cli, struct reader *r, const char *vm)
         return r->err.kind == ERR_NONE ? CLI_EXIT_DONE : cli_fail(cli, &r->err);
     case CLI_WAIT_SIGNAL:
         return number == SIGTERM ? CLI_EXIT_TERMINATED : CLI_EXIT_INTERRUPTED;
+    case CLI_WAIT_UNREAD:
+        return CLI_EXIT_PIPE;
     case CLI_WAIT_TIMEOUT:
     case CLI_WAIT_LOST:
     default:
@@ -188,6 +191,6 @@ int cli_logs(struct cli *cli)
 
 int cli_engine_log(struct cli *cli)
 {
-    struct reader r = {.module = "@engine", .json = cli->args->json};
+    struct reader r = {.module = "@engine", .json = cli->args->json, .timestamps = true};
     return (int)follow(cli, &r, "");
 }

@@ -13,9 +13,6 @@
 
 #define API_VERSION "berth/v1"
 
-/* ------------------------------------------------------------------------------------------ JSON
- */
-
 /* Members that are points in time; other "...Ms" are durations. */
 static const char *const time_members[] = {"atMs",   "startedMs",    "exitedMs",
                                            "seenMs", "cloudSinceMs", "endedMs"};
@@ -75,9 +72,6 @@ void cli_out_json_list(const char *kind, cJSON *take_array)
     json_add(obj, "items", take_array ? take_array : cJSON_CreateArray());
     cli_out_json(kind, obj);
 }
-
-/* ------------------------------------------------------------------------------------------ text
- */
 
 void cli_out_text(const char *text)
 {
@@ -151,9 +145,6 @@ bool cli_out_flush(enum cli_exit *ret_exit)
     *ret_exit = CLI_EXIT_FAILED;
     return false;
 }
-
-/* ------------------------------------------------------------------------------------------ grid
- */
 
 void cli_grid_add(struct cli_grid *g, const char *cell)
 {

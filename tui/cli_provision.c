@@ -8,6 +8,8 @@
 #include "tui/cli_out.h"
 #include "tui/cli_verbs.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -15,25 +17,38 @@
 
 #define CONNECTION_STRING_MAX 4096
 
+/* Only there so that an interrupt ends the read and the terminal can be put right first. */
+static void on_interrupt(int number)
+{
+    (void)number;
+}
+
 /* On a terminal the text is typed or pasted unseen, as one line. */
 static int read_hidden(struct buf *out, struct err *err)
 {
     struct termios before;
+    struct sigaction old;
     if (tcgetattr(STDIN_FILENO, &before) < 0)
         return cli_read("-", CONNECTION_STRING_MAX, out, err);
     struct termios hidden = before;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
+    (void)sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, &old);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
     (void)fprintf(stderr, "Connection string (it is not shown): ");
 
-    ssize_t n =
-        read(STDIN_FILENO, buf_reserve(out, CONNECTION_STRING_MAX + 1), CONNECTION_STRING_MAX + 1);
+    size_t max = CONNECTION_STRING_MAX + 1;
+    ssize_t n = read(STDIN_FILENO, buf_reserve(out, max), max);
+    int why = errno;
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    (void)sigaction(SIGINT, &old, NULL);
     (void)fprintf(stderr, "\n");
-    if (n > 0) {
-        out->len += (size_t)n;
-        out->data[out->len] = '\0';
+    if (n < 0) {
+        if (why == EINTR)
+            (void)raise(SIGINT);
+        return err_sys(err, why, "read the connection string");
     }
+    out->len += (size_t)n;
+    out->data[out->len] = '\0';
     return 0;
 }
 

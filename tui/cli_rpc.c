@@ -6,8 +6,11 @@
 #include "core/base/mem.h"
 #include "core/rpc/client.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct cli_rpc {
     uv_loop_t loop;
@@ -18,6 +21,7 @@ struct cli_rpc {
     cli_rpc_event_fn on_event;
     void *arg;
     bool enough; /* on_event wants no more */
+    bool watch_output;
 };
 
 /* One call, on the stack of cli_rpc_call(). */
@@ -31,8 +35,14 @@ struct call {
 /* One wait, on the stack of cli_rpc_wait(). */
 struct wait {
     struct cli_rpc *rpc;
+    uv_timer_t timer;
+    uv_signal_t interrupt, terminate;
+    uv_poll_t output;
+    int output_fd; /* -1: not watched */
     bool late;
+    bool unread; /* nobody reads our output any more */
     int signal;
+    unsigned closed;
 };
 
 static void on_ready(void *arg)
@@ -142,53 +152,91 @@ static void watch_signal(struct wait *wait, uv_signal_t *handle, int number)
     (void)uv_signal_start(handle, on_signal, number);
 }
 
-/* Closing needs turns of the loop; the client's own handles stay open, so the turns are counted by
- * what is closed. */
-static void on_closed(uv_handle_t *handle)
+static void on_output(uv_poll_t *handle, int status, int events)
 {
-    ++*(unsigned *)handle->data;
+    struct wait *wait = handle->data;
+    (void)status;
+    (void)events;
+    wait->unread = true;
+    uv_stop(&wait->rpc->loop);
 }
 
-static void close_all(struct cli_rpc *r, uv_handle_t *const *handles, unsigned n)
+/* A pipe whose reader went away must not keep us waiting for lines that nobody will see. It is
+ * opened once more, since polling makes a descriptor non-blocking, and ours is not only ours. */
+static void watch_output(struct wait *wait)
 {
-    unsigned closed = 0;
-    for (unsigned i = 0; i < n; i++) {
-        handles[i]->data = &closed;
-        uv_close(handles[i], on_closed);
+    struct stat st;
+    wait->output_fd = -1;
+    if (!wait->rpc->watch_output || fstat(STDOUT_FILENO, &st) < 0 || !S_ISFIFO(st.st_mode))
+        return;
+    wait->output_fd = open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    if (wait->output_fd < 0)
+        return;
+    if (uv_poll_init(&wait->rpc->loop, &wait->output, wait->output_fd) < 0) {
+        (void)close(wait->output_fd);
+        wait->output_fd = -1;
+        return;
     }
-    while (closed < n)
-        (void)uv_run(&r->loop, UV_RUN_NOWAIT);
+    wait->output.data = wait;
+    (void)uv_poll_start(&wait->output, UV_DISCONNECT, on_output);
+}
+
+static void wait_begin(struct wait *wait, uint64_t timeout_ms)
+{
+    (void)uv_timer_init(&wait->rpc->loop, &wait->timer);
+    wait->timer.data = wait;
+    if (timeout_ms)
+        (void)uv_timer_start(&wait->timer, on_late, timeout_ms, 0);
+    watch_signal(wait, &wait->interrupt, SIGINT);
+    watch_signal(wait, &wait->terminate, SIGTERM);
+    watch_output(wait);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    ((struct wait *)handle->data)->closed++;
+}
+
+/* Closing needs turns of the loop; the client's own handles stay open, so the turns are counted by
+ * what is closed. */
+static void wait_end(struct wait *wait)
+{
+    unsigned n = 3;
+    uv_close((uv_handle_t *)&wait->timer, on_closed);
+    uv_close((uv_handle_t *)&wait->interrupt, on_closed);
+    uv_close((uv_handle_t *)&wait->terminate, on_closed);
+    if (wait->output_fd >= 0) {
+        uv_close((uv_handle_t *)&wait->output, on_closed);
+        n++;
+    }
+    while (wait->closed < n)
+        (void)uv_run(&wait->rpc->loop, UV_RUN_NOWAIT);
+    if (wait->output_fd >= 0)
+        (void)close(wait->output_fd);
+}
+
+void cli_rpc_watch_output(struct cli_rpc *r)
+{
+    r->watch_output = true;
 }
 
 enum cli_wait cli_rpc_wait(struct cli_rpc *r, uint64_t timeout_ms, int *ret_signal, struct err *err)
 {
     struct wait wait = {.rpc = r};
-    uv_timer_t timer;
-    uv_signal_t interrupt;
-    uv_signal_t terminate;
-    (void)uv_timer_init(&r->loop, &timer);
-    timer.data = &wait;
-    if (timeout_ms)
-        (void)uv_timer_start(&timer, on_late, timeout_ms, 0);
-    watch_signal(&wait, &interrupt, SIGINT);
-    watch_signal(&wait, &terminate, SIGTERM);
-
-    while (!r->enough && !r->lost && !wait.late && !wait.signal)
+    wait_begin(&wait, timeout_ms);
+    while (!r->enough && !r->lost && !wait.late && !wait.signal && !wait.unread)
         (void)uv_run(&r->loop, UV_RUN_DEFAULT);
+    wait_end(&wait);
 
-    int number = wait.signal;
-    bool late = wait.late;
-    close_all(r,
-              (uv_handle_t *const[]){(uv_handle_t *)&timer, (uv_handle_t *)&interrupt,
-                                     (uv_handle_t *)&terminate},
-              3);
     if (r->enough)
         return CLI_WAIT_ENOUGH;
-    if (number) {
-        *ret_signal = number;
+    if (wait.signal) {
+        *ret_signal = wait.signal;
         return CLI_WAIT_SIGNAL;
     }
-    if (late)
+    if (wait.unread)
+        return CLI_WAIT_UNREAD;
+    if (wait.late)
         return CLI_WAIT_TIMEOUT;
     if (err)
         *err = r->why;

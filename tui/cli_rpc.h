@@ -27,8 +27,12 @@ enum cli_wait {
     CLI_WAIT_ENOUGH,  /* FN said so */
     CLI_WAIT_TIMEOUT, /* TIMEOUT_MS is over */
     CLI_WAIT_SIGNAL,  /* SIGINT or SIGTERM came */
+    CLI_WAIT_UNREAD,  /* nobody reads our standard output any more (cli_rpc_watch_output) */
     CLI_WAIT_LOST,    /* the engine is gone: ERR says why */
 };
+
+/* Waits end when the reader of a pipe behind standard output goes away. */
+void cli_rpc_watch_output(struct cli_rpc *r);
 
 /* Waits for events. TIMEOUT_MS 0: for ever. *RET_SIGNAL is set for CLI_WAIT_SIGNAL. */
 enum cli_wait cli_rpc_wait(struct cli_rpc *r, uint64_t timeout_ms, int *ret_signal,

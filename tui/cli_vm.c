@@ -12,9 +12,6 @@
 
 #define PLAN_MAX 65536
 
-/* ------------------------------------------------------------------------------------------ create
- */
-
 static void set_member(cJSON *plan, const char *key, cJSON *take_value)
 {
     cJSON_DeleteItemFromObjectCaseSensitive(plan, key);
@@ -75,9 +72,6 @@ int cli_vm_create(struct cli *cli)
     json_add(params, "plan", model_json_plan(&plan));
     return cli_job_run(cli, "vm.create", params);
 }
-
-/* ------------------------------------------------------------------------------------------ power
- */
 
 static cJSON *vm_params(const char *name)
 {
@@ -156,9 +150,6 @@ int cli_vm_delete(struct cli *cli)
     }
     return cli_job_run(cli, "vm.delete", vm_params(name));
 }
-
-/* ------------------------------------------------------------------------------------------
- * looking */
 
 static const cJSON *find_vm(const cJSON *snapshot, const char *name)
 {
