@@ -27,7 +27,7 @@ struct http_server {
     struct http_limits limits;
     http_handler_fn handler;
     void *arg;
-    void (*before_send)(void *arg);
+    bool (*before_send)(void *arg);
     void *before_send_arg;
 };
 
@@ -341,12 +341,11 @@ static void on_closed(void *arg)
     gone(arg);
 }
 
-static void before_flush(void *arg)
+static bool before_flush(void *arg)
 {
     struct http_server *s = arg;
 
-    if (s->before_send)
-        s->before_send(s->before_send_arg);
+    return !s->before_send || s->before_send(s->before_send_arg);
 }
 
 static const struct server_events events = {
@@ -415,7 +414,7 @@ void http_server_set_tls(struct http_server *s, struct tls_server *tls)
     server_set_tls(s->server, tls);
 }
 
-void http_server_before_send(struct http_server *s, void (*fn)(void *arg), void *arg)
+void http_server_before_send(struct http_server *s, bool (*fn)(void *arg), void *arg)
 {
     s->before_send = fn;
     s->before_send_arg = arg;

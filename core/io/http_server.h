@@ -46,8 +46,9 @@ int http_server_listen_tls(struct http_server *s, const char *address, uint16_t 
 /* New connections use another certificate from now on. */
 void http_server_set_tls(struct http_server *s, struct tls_server *tls);
 /* FN runs at the end of each turn of the loop in which answers were made, before they are sent: a
- * place to make durable what they promise. */
-void http_server_before_send(struct http_server *s, void (*fn)(void *arg), void *arg);
+ * place to make durable what they promise. Where it returns false they are not sent and their
+ * connections break. */
+void http_server_before_send(struct http_server *s, bool (*fn)(void *arg), void *arg);
 
 /* The request. All borrowed until the exchange ends. */
 const char *http_exchange_method(const struct http_exchange *x);

@@ -67,8 +67,8 @@ static void on_prepare(uv_prepare_t *prepare)
 
     while (s->turn) {
         redeliver_all(s);
-        if (s->events->before_flush)
-            s->events->before_flush(s->arg);
+
+        bool keep = !s->events->before_flush || s->events->before_flush(s->arg);
 
         struct conn *batch = s->turn;
 
@@ -79,7 +79,10 @@ static void on_prepare(uv_prepare_t *prepare)
             struct conn *c = batch;
 
             server_turn_remove(c);
-            conn_flush(c);
+            if (keep)
+                conn_flush(c);
+            else
+                conn_destroy(c, true);
         }
     }
 }

@@ -40,7 +40,8 @@ struct server_events {
     void (*on_drain)(void *x);    /* after conn_write() said stop: all is out */
     void (*on_deadline)(void *x); /* the time of conn_deadline() is up */
     void (*on_close)(void *x);    /* it broke; C is gone after this. Not after conn_close() */
-    void (*before_flush)(void *arg);
+    /* Before the output of a turn is sent. False: it must not be; those connections break. */
+    bool (*before_flush)(void *arg);
 };
 
 struct server *server_new(uv_loop_t *loop, const struct server_limits *limits,

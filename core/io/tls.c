@@ -145,7 +145,7 @@ struct tls_client *tls_client_new(const char *ca_file, struct err *err)
 
     ERR_clear_error();
     if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
-        abort(); /* only memory can be missing */
+        abort();                                 /* only memory can be missing */
     (void)SSL_CTX_set_default_verify_paths(ctx); /* a machine without a store has only CA_FILE */
     ERR_clear_error();
     if (ca_file && SSL_CTX_load_verify_locations(ctx, ca_file, NULL) != 1) {

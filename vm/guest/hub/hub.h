@@ -1,0 +1,35 @@
+/* The cloud role as a whole: what its parts share. Everything runs on one loop in one thread. */
+#ifndef BERTH_HUB_HUB_H
+#define BERTH_HUB_HUB_H
+
+#include "core/io/http_server.h"
+#include "core/io/server.h"
+#include "vm/guest/hub/auth.h"
+#include "vm/guest/hub/store.h"
+
+#include <uv.h>
+
+#define HUB_DEVICES_MAX 10000
+#define HUB_MODULES_MAX 50 /* of one device, as on IoT Hub */
+
+struct clients;
+struct events;
+struct methods;
+
+struct hub {
+    uv_loop_t *loop;
+    const char *host; /* the name that connection strings carry */
+    struct store *store;
+    struct auth auth;
+    struct clients *clients;
+    struct events *events;
+    struct methods *methods;
+    struct http_server *http;
+    uint64_t failed_turn_ms; /* loop time of a turn whose writes could not be committed */
+};
+
+/* Makes this turn's writes durable; false where that failed: what was answered in this turn must
+ * not be sent. */
+bool hub_commit(void *hub);
+
+#endif

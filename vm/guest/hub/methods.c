@@ -1,0 +1,173 @@
+/* See methods.h. */
+#include "vm/guest/hub/methods.h"
+
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "vm/guest/hub/clients.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define PENDING_MAX 1000
+
+struct pending {
+    struct methods *owner;
+    struct pending *next;
+    uint64_t id;
+    char device[IDENTITY_ID_MAX], module[IDENTITY_ID_MAX];
+    char *name; /* kept while waiting for the client, then NULL */
+    struct buf payload;
+    uint64_t response_ms;
+    bool sent;
+    uv_timer_t timer;
+    method_done_fn done;
+    void *arg;
+};
+
+struct methods {
+    struct hub *hub;
+    struct pending *pending;
+    size_t n;
+    uint64_t last_id;
+};
+
+struct methods *methods_new(struct hub *hub)
+{
+    struct methods *m = xcalloc(1, sizeof(*m));
+
+    m->hub = hub;
+    return m;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct pending *p = handle->data;
+
+    free(p->name);
+    buf_done(&p->payload);
+    free(p);
+}
+
+/* Takes it off the list; its memory goes when the timer is closed. */
+static void remove_pending(struct pending *p)
+{
+    struct pending **at = &p->owner->pending;
+
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    p->owner->n--;
+    uv_close((uv_handle_t *)&p->timer, on_closed);
+}
+
+static void finish(struct pending *p, unsigned status, const char *payload, size_t len,
+                   const struct err *err)
+{
+    method_done_fn done = p->done;
+    void *arg = p->arg;
+
+    remove_pending(p);
+    done(arg, status, payload, len, err);
+}
+
+void methods_free(struct methods *m)
+{
+    if (!m)
+        return;
+    while (m->pending)
+        remove_pending(m->pending);
+    free(m);
+}
+
+static void on_timeout(uv_timer_t *timer)
+{
+    struct pending *p = timer->data;
+    struct err err = {0};
+
+    if (p->sent)
+        (void)err_set(&err, ERR_TIMEOUT, "the device did not answer in time");
+    else
+        (void)err_set(&err, ERR_NOT_FOUND, "the device is not connected, or takes no methods");
+    finish(p, 0, NULL, 0, &err);
+}
+
+static bool try_send(struct pending *p)
+{
+    char rid[24];
+
+    (void)str_format(rid, sizeof(rid), "%" PRIx64, p->id);
+    if (!clients_call(p->owner->hub->clients, p->device, p->module, p->name, rid,
+                      buf_str(&p->payload), p->payload.len))
+        return false;
+    p->sent = true;
+    (void)uv_timer_start(&p->timer, on_timeout, p->response_ms, 0);
+    return true;
+}
+
+uint64_t methods_start(struct methods *m, const struct method_call *call, method_done_fn done,
+                       void *arg)
+{
+    struct err err = {0};
+
+    if (m->n >= PENDING_MAX) {
+        (void)err_set(&err, ERR_BUSY, "too many methods are pending");
+        done(arg, 0, NULL, 0, &err);
+        return 0;
+    }
+
+    struct pending *p = xcalloc(1, sizeof(*p));
+
+    p->owner = m;
+    p->id = ++m->last_id;
+    p->next = m->pending;
+    m->pending = p;
+    m->n++;
+    STR_SET(p->device, call->device);
+    STR_SET(p->module, call->module);
+    p->name = xstrdup(call->name);
+    buf_append(&p->payload, call->payload, call->len);
+    p->response_ms = call->response_ms;
+    p->done = done;
+    p->arg = arg;
+    (void)uv_timer_init(m->hub->loop, &p->timer);
+    p->timer.data = p;
+    if (try_send(p))
+        return p->id;
+    if (call->connect_ms == 0) {
+        on_timeout(&p->timer);
+        return 0;
+    }
+    (void)uv_timer_start(&p->timer, on_timeout, call->connect_ms, 0);
+    return p->id;
+}
+
+void methods_cancel(struct methods *m, uint64_t id)
+{
+    for (struct pending *p = m->pending; p; p = p->next)
+        if (p->id == id) {
+            remove_pending(p);
+            return;
+        }
+}
+
+void methods_reply(struct methods *m, const char *device, const char *module, const char *rid,
+                   unsigned status, const char *payload, size_t len)
+{
+    for (struct pending *p = m->pending; p; p = p->next) {
+        char expected[24];
+
+        (void)str_format(expected, sizeof(expected), "%" PRIx64, p->id);
+        if (p->sent && str_eq(rid, expected) && str_eq(p->device, device) &&
+            str_eq(p->module, module)) {
+            finish(p, status, payload, len, NULL);
+            return;
+        }
+    }
+}
+
+void methods_ready(struct methods *m, const char *device, const char *module)
+{
+    for (struct pending *p = m->pending; p; p = p->next)
+        if (!p->sent && str_eq(p->device, device) && str_eq(p->module, module))
+            (void)try_send(p);
+}

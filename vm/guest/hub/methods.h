@@ -1,0 +1,37 @@
+/* Direct methods on their way: from a REST call to a client and back. Loop thread only. */
+#ifndef BERTH_HUB_METHODS_H
+#define BERTH_HUB_METHODS_H
+
+#include "vm/guest/hub/hub.h"
+
+#define METHOD_PAYLOAD_MAX (128U << 10)
+
+struct method_call {
+    const char *device, *module;
+    const char *name;
+    const char *payload; /* JSON text */
+    size_t len;
+    uint64_t connect_ms;  /* how long to wait for a client that is not there */
+    uint64_t response_ms; /* how long it may take */
+};
+
+/* The outcome, once: ERR NULL and the client's answer; ERR_NOT_FOUND: nobody there, ERR_TIMEOUT: no
+ * answer. PAYLOAD is JSON text or empty. */
+typedef void (*method_done_fn)(void *arg, unsigned status, const char *payload, size_t len,
+                               const struct err *err);
+
+struct methods *methods_new(struct hub *hub);
+void methods_free(struct methods *m); /* pending calls end without DONE */
+
+/* May call DONE before it returns. Returns an id for methods_cancel(); 0 where it is over. ERR_BUSY
+ * comes where too many are pending. */
+uint64_t methods_start(struct methods *m, const struct method_call *call, method_done_fn done,
+                       void *arg);
+void methods_cancel(struct methods *m, uint64_t id);
+
+/* From the sessions: an answer, a client that takes methods now, one that is gone. */
+void methods_reply(struct methods *m, const char *device, const char *module, const char *rid,
+                   unsigned status, const char *payload, size_t len);
+void methods_ready(struct methods *m, const char *device, const char *module);
+
+#endif

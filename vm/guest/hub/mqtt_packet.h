@@ -1,0 +1,83 @@
+/* MQTT 3.1.1 packets: the bytes, and nothing of what they mean to a hub. Pure; any thread. */
+#ifndef BERTH_HUB_MQTT_PACKET_H
+#define BERTH_HUB_MQTT_PACKET_H
+
+#include "core/base/buf.h"
+#include "core/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* IoT Hub takes messages of 256 KiB; the rest is room for topic and header. */
+#define MQTT_PAYLOAD_MAX (256U << 10)
+#define MQTT_PACKET_MAX  (MQTT_PAYLOAD_MAX + 65536U + 16U)
+#define MQTT_FILTERS_MAX 32
+
+enum mqtt_type {
+    MQTT_CONNECT = 1,
+    MQTT_CONNACK,
+    MQTT_PUBLISH,
+    MQTT_PUBACK,
+    MQTT_PUBREC,
+    MQTT_PUBREL,
+    MQTT_PUBCOMP,
+    MQTT_SUBSCRIBE,
+    MQTT_SUBACK,
+    MQTT_UNSUBSCRIBE,
+    MQTT_UNSUBACK,
+    MQTT_PINGREQ,
+    MQTT_PINGRESP,
+    MQTT_DISCONNECT,
+};
+
+enum mqtt_connack {
+    MQTT_ACCEPTED = 0,
+    MQTT_BAD_PROTOCOL = 1,
+    MQTT_NOT_AUTHORIZED = 5,
+};
+
+#define MQTT_SUBACK_FAILURE 0x80
+
+/* Text inside the packet: not terminated, free of NUL, valid UTF-8. */
+struct mqtt_text {
+    const char *at; /* NULL where absent */
+    size_t len;
+};
+
+struct mqtt_packet {
+    enum mqtt_type type;
+    uint16_t id; /* PUBLISH with QoS > 0, PUBACK, SUBSCRIBE, UNSUBSCRIBE */
+    /* CONNECT */
+    bool known_protocol; /* name MQTT, level 4; where false the other members are not set */
+    bool clean;
+    uint16_t keep_alive_s;
+    struct mqtt_text client_id, user, password; /* password: any bytes */
+    bool has_will;
+    bool will_retain;
+    struct mqtt_text will_topic, will_payload;
+    /* PUBLISH */
+    struct mqtt_text topic, payload; /* payload: any bytes */
+    unsigned qos;
+    bool retain;
+    /* SUBSCRIBE, UNSUBSCRIBE */
+    struct mqtt_text filters[MQTT_FILTERS_MAX];
+    unsigned filter_qos[MQTT_FILTERS_MAX];
+    size_t n_filters;
+};
+
+/* Reads the packet that a client sent at DATA. Returns its length, 0 where more bytes are needed,
+ * -1 (ERR_PROTOCOL) where it breaks the protocol or is larger than MQTT_PACKET_MAX. RET points into
+ * DATA. */
+long mqtt_packet_parse(const char *data, size_t len, struct mqtt_packet *ret, struct err *err);
+
+/* What a server sends. */
+void mqtt_put_connack(struct buf *to, bool session_present, enum mqtt_connack code);
+void mqtt_put_publish(struct buf *to, const char *topic, const void *payload,
+                      size_t len); /* QoS 0 */
+void mqtt_put_puback(struct buf *to, uint16_t id);
+void mqtt_put_suback(struct buf *to, uint16_t id, const unsigned char *codes, size_t n);
+void mqtt_put_unsuback(struct buf *to, uint16_t id);
+void mqtt_put_pingresp(struct buf *to);
+
+#endif

@@ -1,0 +1,48 @@
+/* The service API over HTTPS: routes, rights, and the form of answers and errors. Loop thread only.
+ */
+#ifndef BERTH_HUB_REST_H
+#define BERTH_HUB_REST_H
+
+#include "core/base/json.h"
+#include "vm/guest/hub/hub.h"
+
+#define REST_SEGMENTS_MAX 6
+#define REST_BODY_MAX     (1U << 20)
+
+/* One request while its handler runs. */
+struct rest {
+    struct hub *hub;
+    struct http_exchange *x;
+    char segments[REST_SEGMENTS_MAX][IDENTITY_ID_MAX]; /* of the path, decoded */
+    size_t n_segments;
+    const cJSON *body; /* NULL where there was none */
+    char if_match[64]; /* without quotes; "" where absent */
+    unsigned rights;
+};
+
+/* What a route's path means: "devices/D/modules/M" and "twins/D/modules/M" have both in the same
+ * place. */
+#define REST_DEVICE(r) ((r)->segments[1])
+#define REST_MODULE(r) \
+    ((r)->n_segments > 3 && str_eq((r)->segments[2], "modules") ? (r)->segments[3] : "")
+
+/* One entry of a table of routes; "*" stands for any one segment. */
+struct rest_route {
+    const char *method;
+    const char *path;
+    unsigned rights; /* any of them suffices */
+    bool needs_body;
+    void (*handle)(struct rest *r);
+};
+extern const struct rest_route rest_routes[];
+extern const size_t rest_routes_n;
+
+/* The http_handler_fn; ARG is the hub. */
+void rest_handle(struct http_exchange *x, void *arg);
+
+void rest_reply_json(struct http_exchange *x, int status, const cJSON *body);
+/* Status and error code that fit the kind, in the form that IoT Hub's clients read. MODULE: the
+ * path names one. */
+void rest_reply_err(struct http_exchange *x, bool module, const struct err *err);
+
+#endif

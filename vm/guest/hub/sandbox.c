@@ -1,0 +1,261 @@
+/* See sandbox.h. */
+#include "vm/guest/hub/sandbox.h"
+
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "core/base/version.h"
+#include "core/io/child.h"
+#include "vm/guest/hub/certs.h"
+#include "vm/guest/hub/clients.h"
+#include "vm/guest/hub/events.h"
+#include "vm/guest/hub/methods.h"
+#include "vm/guest/hub/oci_registry.h"
+#include "vm/guest/hub/rest.h"
+
+#include <string.h>
+
+#define RENEW_CHECK_MS (12ULL * 3600 * 1000)
+#define NAMES_MAX      (SANDBOX_ADDRESSES_MAX + 8)
+
+struct sandbox {
+    const struct sandbox_options *options;
+    struct hub hub;
+    const char *names[NAMES_MAX + 1]; /* that we answer to */
+    struct tls_server *tls;
+    struct oci_registry *registry;
+    uv_timer_t renew;
+    bool renew_open;
+    int lock;
+    sandbox_ready_fn ready;
+    void *arg;
+};
+
+static char *path_in(const struct sandbox *s, const char *leaf)
+{
+    return xasprintf("%s/%s", s->options->dir, leaf);
+}
+
+/* The names under which a guest or a test may reach the sandbox: user network, libvirt's default
+ * network, this machine. */
+static void collect_names(struct sandbox *s)
+{
+    static const char *const fixed[] = {"localhost", "127.0.0.1", "10.0.2.2", "192.168.122.1"};
+    size_t n = 0;
+
+    s->names[n++] = s->options->host;
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+        if (!str_eq(fixed[i], s->options->host))
+            s->names[n++] = fixed[i];
+    for (size_t i = 0; s->options->addresses[i]; i++) {
+        bool known =
+            str_eq(s->options->addresses[i], "0.0.0.0") || str_eq(s->options->addresses[i], "::");
+
+        for (size_t k = 0; k < n; k++)
+            known = known || str_eq(s->names[k], s->options->addresses[i]);
+        if (!known)
+            s->names[n++] = s->options->addresses[i];
+    }
+}
+
+static int load_tls(struct sandbox *s, struct err *err)
+{
+    auto_free char *cert = path_in(s, "server.pem");
+    auto_free char *key = path_in(s, "server.key");
+    struct tls_server *tls = tls_server_new(cert, key, err);
+
+    if (!tls)
+        return -1;
+    tls_server_free(s->tls); /* connections keep what they began with */
+    s->tls = tls;
+    return 0;
+}
+
+static void on_renew(uv_timer_t *timer)
+{
+    struct sandbox *s = timer->data;
+    struct err err = {0};
+    bool renewed = false;
+
+    if (certs_prepare(s->options->dir, s->names, &renewed, &err) < 0 ||
+        (renewed && load_tls(s, &err) < 0)) {
+        log_error("certs", "renewal: %s", err.msg);
+        return;
+    }
+    if (!renewed)
+        return;
+    log_info("certs", "the server certificate was renewed");
+    clients_set_tls(s->hub.clients, s->tls);
+    http_server_set_tls(s->hub.http, s->tls);
+    if (s->registry)
+        oci_registry_restart(s->registry);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * sandbox.json */
+
+static int write_record(struct sandbox *s, struct err *err)
+{
+    auto_json cJSON *record = cJSON_CreateObject();
+    auto_secret struct secret key = {0};
+    auto_wiped_buf struct buf text = {0};
+    auto_free char *path = path_in(s, "sandbox.json");
+    auto_free char *ca = path_in(s, "ca.pem");
+
+    if (auth_policy_key(s->hub.store, "iothubowner", &key, err) < 0)
+        return -1;
+    buf_printf(&text, "HostName=%s;SharedAccessKeyName=iothubowner;SharedAccessKey=%s",
+               s->options->host, key.data);
+    json_add_str(record, "host", s->options->host);
+    json_add_u64(record, "mqttPort", s->options->mqtt_port);
+    json_add_u64(record, "httpsPort", s->options->https_port);
+    json_add_str(record, "caFile", ca);
+    json_add_str(record, "serviceConnectionString", text.data);
+    if (s->options->registry_port) {
+        cJSON *registry = json_add_obj(record, "registry");
+
+        json_add_str(registry, "host", s->options->host);
+        json_add_u64(registry, "port", s->options->registry_port);
+    }
+    json_add_u64(record, "pid", (uint64_t)getpid());
+    json_add_u64(record, "pidStart", child_start_time(getpid()));
+    json_add_str(record, "serverVersion", BERTH_VERSION);
+    buf_wipe(&text);
+    json_print(&text, record);
+    return file_write(path, text.data, text.len, 0600, err);
+}
+
+static void on_registry_ready(void *arg, const struct err *err)
+{
+    struct sandbox *s = arg;
+    struct err why = {0};
+
+    if (!err && write_record(s, &why) < 0)
+        err = &why;
+    s->ready(s->arg, err);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * opening */
+
+static int take_folder(struct sandbox *s, struct err *err)
+{
+    auto_free char *lock = path_in(s, "lock");
+
+    if (file_mkdirs(s->options->dir, 0700, err) < 0)
+        return -1;
+    s->lock = file_lock(lock, false, err);
+    if (s->lock < 0 && err && err->kind == ERR_BUSY)
+        return err_set(err, ERR_EXISTS, "a sandbox is running in %s already", s->options->dir);
+    return s->lock < 0 ? -1 : 0;
+}
+
+static int open_store(struct sandbox *s, struct err *err)
+{
+    auto_free char *path = path_in(s, "hub.db");
+
+    if (store_open(path, &s->hub.store, err) < 0)
+        return -1;
+    s->hub.auth = (struct auth){.store = s->hub.store, .names = s->names};
+    return auth_prepare(s->hub.store, err);
+}
+
+static int listen_all(struct sandbox *s, struct err *err)
+{
+    const struct sandbox_options *o = s->options;
+
+    for (size_t i = 0; o->addresses[i]; i++)
+        if (clients_listen(s->hub.clients, o->addresses[i], o->mqtt_port, s->tls, err) < 0 ||
+            http_server_listen_tls(s->hub.http, o->addresses[i], o->https_port, s->tls, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int start_registry(struct sandbox *s, struct err *err)
+{
+    auto_secret struct secret secret = {0};
+
+    if (!s->options->registry_port) {
+        if (write_record(s, err) < 0)
+            return -1;
+        s->ready(s->arg, NULL);
+        return 0;
+    }
+    if (auth_policy_key(s->hub.store, "service", &secret, err) < 0)
+        return -1;
+
+    struct oci_registry_options options = {
+        .dir = s->options->dir,
+        .addresses = s->options->addresses,
+        .port = s->options->registry_port,
+        .secret = secret.data,
+    };
+
+    return oci_registry_start(s->hub.loop, &options, on_registry_ready, s, &s->registry, err);
+}
+
+static int open_parts(struct sandbox *s, struct err *err)
+{
+    static const struct http_limits limits = {.body_max = REST_BODY_MAX, .connections_max = 512};
+    struct hub *hub = &s->hub;
+
+    if (take_folder(s, err) < 0 || certs_prepare(s->options->dir, s->names, NULL, err) < 0 ||
+        load_tls(s, err) < 0 || open_store(s, err) < 0)
+        return -1;
+    hub->events = events_new();
+    hub->methods = methods_new(hub);
+    hub->clients = clients_new(hub);
+    hub->http = http_server_new(hub->loop, &limits, rest_handle, hub);
+    http_server_before_send(hub->http, hub_commit, hub);
+    (void)uv_timer_init(hub->loop, &s->renew);
+    s->renew.data = s;
+    s->renew_open = true;
+    (void)uv_timer_start(&s->renew, on_renew, RENEW_CHECK_MS, RENEW_CHECK_MS);
+    return listen_all(s, err) < 0 ? -1 : start_registry(s, err);
+}
+
+int sandbox_open(uv_loop_t *loop, const struct sandbox_options *options, sandbox_ready_fn ready,
+                 void *arg, struct sandbox **ret, struct err *err)
+{
+    struct sandbox *s = xcalloc(1, sizeof(*s));
+
+    s->options = options;
+    s->hub = (struct hub){.loop = loop, .host = options->host};
+    s->ready = ready;
+    s->arg = arg;
+    s->lock = -1;
+    *ret = s; /* READY may come before we return */
+    collect_names(s);
+    if (open_parts(s, err) < 0) {
+        *ret = NULL;
+        sandbox_close(s);
+        return -1;
+    }
+    return 0;
+}
+
+static void on_renew_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void sandbox_close(struct sandbox *s)
+{
+    if (!s)
+        return;
+    oci_registry_stop(s->registry);
+    http_server_free(s->hub.http);
+    clients_free(s->hub.clients);
+    methods_free(s->hub.methods);
+    events_free(s->hub.events);
+    store_close(s->hub.store);
+    tls_server_free(s->tls);
+    if (s->lock >= 0)
+        (void)close(s->lock);
+    if (s->renew_open)
+        uv_close((uv_handle_t *)&s->renew, on_renew_closed);
+    else
+        free(s);
+}

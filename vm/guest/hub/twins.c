@@ -1,0 +1,300 @@
+/* See twins.h. A twin is read, changed as JSON and written back within one turn of the loop;
+ * nothing is cached. */
+#include "vm/guest/hub/twins.h"
+
+#include "core/azure/base64.h"
+#include "core/base/clock.h"
+#include "core/base/str.h"
+#include "vm/guest/hub/clients.h"
+#include "vm/guest/hub/twin.h"
+
+#include <string.h>
+
+static const char no_time[] = "0001-01-01T00:00:00Z";
+
+void twins_etag(uint64_t version, char *to, size_t size)
+{
+    unsigned char bytes[8];
+    auto_buf struct buf text = {0};
+
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(version >> (56 - 8 * i));
+    base64_encode(bytes, sizeof(bytes), &text);
+    (void)str_copy(to, size, text.data);
+}
+
+/* Text that this program wrote itself. */
+static cJSON *parse_own(const char *text, struct err *err)
+{
+    cJSON *value = json_parse(text, strlen(text), err);
+
+    if (!value)
+        (void)err_wrap(err, "stored twin");
+    return value;
+}
+
+static void replace_text(char **text, const cJSON *value)
+{
+    struct buf out = {0};
+
+    json_print(&out, value);
+    free(*text);
+    *text = buf_steal(&out);
+}
+
+static int check_size(const char *text, size_t max, const char *name, struct err *err)
+{
+    if (strlen(text) > max)
+        return err_set(err, ERR_INVALID,
+                       "%s: %zu bytes are more than the %zu KB that a twin may have", name,
+                       strlen(text), max / 1024);
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * reading */
+
+int twins_read(struct hub *hub, const char *device, const char *module, struct buf *out,
+               struct err *err)
+{
+    auto_twin struct twin t = {0};
+
+    if (store_twin_get(hub->store, device, module, &t, err) < 0)
+        return -1;
+
+    auto_json cJSON *desired = parse_own(t.desired, err);
+    auto_json cJSON *reported = parse_own(t.reported, err);
+    auto_json cJSON *both = cJSON_CreateObject();
+
+    if (!desired || !reported)
+        return -1;
+    json_add_u64(desired, "$version", t.desired_version);
+    json_add_u64(reported, "$version", t.reported_version);
+    json_add(both, "desired", steal(desired));
+    json_add(both, "reported", steal(reported));
+    json_print(out, both);
+    return 0;
+}
+
+/* A section with its metadata and version, as the service sees it. */
+static int show_section(const char *text, const char *meta_text, uint64_t version,
+                        uint64_t since_ms, cJSON *to, const char *name, struct err *err)
+{
+    auto_json cJSON *section = parse_own(text, err);
+    auto_json cJSON *meta = parse_own(meta_text, err);
+    char when[CLOCK_TEXT_MAX];
+
+    if (!section || !meta)
+        return -1;
+    if (!json_get(meta, "$lastUpdated")) {
+        clock_format(when, sizeof(when), since_ms);
+        json_add_str(meta, "$lastUpdated", when);
+    }
+    json_add(section, "$metadata", steal(meta));
+    json_add_u64(section, "$version", version);
+    json_add(to, name, steal(section));
+    return 0;
+}
+
+static void show_identity(struct hub *hub, const struct identity *id, uint64_t version, cJSON *to)
+{
+    char etag[16];
+
+    json_add_str(to, "deviceId", id->device);
+    if (id->module[0])
+        json_add_str(to, "moduleId", id->module);
+    twins_etag(version, etag, sizeof(etag));
+    json_add_str(to, "etag", etag);
+    twins_etag(id->version, etag, sizeof(etag));
+    json_add_str(to, "deviceEtag", etag);
+    json_add_str(to, "status", id->disabled ? "disabled" : "enabled");
+    json_add_str_or_null(to, "statusReason", id->status_reason);
+    json_add_str(to, "statusUpdateTime", no_time);
+    json_add_str(to, "connectionState",
+                 clients_connected(hub->clients, id->device, id->module) ? "Connected"
+                                                                         : "Disconnected");
+    json_add_str(to, "lastActivityTime", no_time);
+    json_add_u64(to, "cloudToDeviceMessageCount", 0);
+    json_add_str(to, "authenticationType", id->no_auth ? "none" : "sas");
+    cJSON *thumbs = json_add_obj(to, "x509Thumbprint");
+    json_add_str_or_null(thumbs, "primaryThumbprint", NULL);
+    json_add_str_or_null(thumbs, "secondaryThumbprint", NULL);
+    json_add_str(to, "modelId", "");
+    json_add_u64(to, "version", version);
+}
+
+int twins_show(struct hub *hub, const char *device, const char *module, cJSON **ret,
+               struct err *err)
+{
+    auto_identity struct identity id = {0};
+    auto_twin struct twin t = {0};
+    auto_json cJSON *out = cJSON_CreateObject();
+
+    if (store_identity_get(hub->store, device, module, &id, err) < 0 ||
+        store_twin_get(hub->store, device, module, &t, err) < 0)
+        return -1;
+    show_identity(hub, &id, t.version, out);
+
+    cJSON *tags = parse_own(t.tags, err);
+
+    if (!tags)
+        return -1;
+    if (module[0])
+        cJSON_Delete(tags); /* only devices have some */
+    else
+        json_add(out, "tags", tags);
+
+    cJSON *properties = json_add_obj(out, "properties");
+
+    if (show_section(t.desired, t.desired_meta, t.desired_version, id.created_ms, properties,
+                     "desired", err) < 0 ||
+        show_section(t.reported, t.reported_meta, t.reported_version, id.created_ms, properties,
+                     "reported", err) < 0)
+        return -1;
+    if (!module[0])
+        json_add_bool(json_add_obj(out, "capabilities"), "iotEdge", id.iot_edge);
+    *ret = steal(out);
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * changing */
+
+/* Brings the texts of a section up to date with PATCH already merged into NOW. */
+static int store_section(const cJSON *now, const cJSON *patch, char **text, char **meta_text,
+                         uint64_t stamp_version, const char *name, struct err *err)
+{
+    auto_json cJSON *meta = parse_own(*meta_text, err);
+    char when[CLOCK_TEXT_MAX];
+
+    if (!meta)
+        return -1;
+    replace_text(text, now);
+    if (check_size(*text, TWIN_SECTION_MAX, name, err) < 0)
+        return -1;
+    clock_format(when, sizeof(when), clock_wall_ms());
+    twin_stamp(meta, patch, when, stamp_version);
+    replace_text(meta_text, meta);
+    return 0;
+}
+
+int twins_report(struct hub *hub, const char *device, const char *module, const char *patch_text,
+                 size_t len, const uint64_t *base, uint64_t *ret_version, struct err *err)
+{
+    auto_twin struct twin t = {0};
+    auto_json cJSON *patch = json_parse(patch_text, len, err);
+
+    if (!patch)
+        return err_set(err, ERR_INVALID, "reported: not valid JSON");
+    if (twin_check(patch, "reported", err) < 0 ||
+        store_twin_get(hub->store, device, module, &t, err) < 0)
+        return -1;
+    if (base && *base != t.reported_version)
+        return err_set(err, ERR_EXISTS, "the reported properties are at another version");
+
+    auto_json cJSON *reported = parse_own(t.reported, err);
+
+    if (!reported)
+        return -1;
+    twin_merge(reported, patch);
+    if (store_section(reported, patch, &t.reported, &t.reported_meta, 0, "reported", err) < 0)
+        return -1;
+    t.reported_version++;
+    t.version++;
+    if (store_twin_put(hub->store, device, module, &t, err) < 0)
+        return -1;
+    *ret_version = t.reported_version;
+    return 0;
+}
+
+/* Changes the desired section of T. RET_PATCH: what the client is to be told. */
+static int change_desired(struct twin *t, const cJSON *body, bool replace, cJSON **ret_patch,
+                          struct err *err)
+{
+    auto_json cJSON *desired = parse_own(t->desired, err);
+    auto_json cJSON *patch = NULL;
+
+    if (!desired || twin_check(body, "properties.desired", err) < 0)
+        return -1;
+    if (replace) {
+        auto_json cJSON *wanted = cJSON_CreateObject();
+
+        twin_merge(wanted, body);
+        patch = twin_diff(desired, wanted);
+    } else {
+        patch = cJSON_Duplicate(body, true);
+        cJSON_DeleteItemFromObjectCaseSensitive(patch, "$version");
+        cJSON_DeleteItemFromObjectCaseSensitive(patch, "$metadata");
+    }
+    twin_merge(desired, patch);
+    t->desired_version++;
+    if (store_section(desired, patch, &t->desired, &t->desired_meta, t->desired_version,
+                      "properties.desired", err) < 0)
+        return -1;
+    json_add_u64(patch, "$version", t->desired_version);
+    *ret_patch = steal(patch);
+    return 0;
+}
+
+static int change_tags(struct twin *t, const cJSON *body, bool replace, struct err *err)
+{
+    auto_json cJSON *tags = replace ? cJSON_CreateObject() : parse_own(t->tags, err);
+
+    if (!tags || twin_check(body, "tags", err) < 0)
+        return -1;
+    twin_merge(tags, body);
+    replace_text(&t->tags, tags);
+    return check_size(t->tags, TWIN_TAGS_MAX, "tags", err);
+}
+
+/* Writes T and tells the client. PATCH may be NULL: desired did not change. */
+static int finish_change(struct hub *hub, const char *device, const char *module, struct twin *t,
+                         const cJSON *patch, struct err *err)
+{
+    auto_buf struct buf text = {0};
+
+    t->version++;
+    if (store_twin_put(hub->store, device, module, t, err) < 0)
+        return -1;
+    if (patch) {
+        json_print(&text, patch);
+        clients_push_desired(hub->clients, device, module, t->desired_version, text.data, text.len);
+    }
+    return 0;
+}
+
+int twins_change(struct hub *hub, const char *device, const char *module, const cJSON *body,
+                 bool replace, const char *etag, struct err *err)
+{
+    auto_twin struct twin t = {0};
+    auto_json cJSON *patch = NULL;
+    const cJSON *tags = json_get(body, "tags");
+    const cJSON *properties = json_get(body, "properties");
+    const cJSON *desired = properties ? json_get(properties, "desired") : NULL;
+    char now[16];
+
+    if (!cJSON_IsObject(body))
+        return err_set(err, ERR_INVALID, "the body must be an object");
+    if (store_twin_get(hub->store, device, module, &t, err) < 0)
+        return -1;
+    twins_etag(t.version, now, sizeof(now));
+    if (etag && !str_eq(etag, now))
+        return err_set(err, ERR_BUSY, "the twin was changed meanwhile");
+    if (tags && change_tags(&t, tags, replace, err) < 0)
+        return -1;
+    if (desired && change_desired(&t, desired, replace, &patch, err) < 0)
+        return -1;
+    return finish_change(hub, device, module, &t, patch, err);
+}
+
+int twins_deploy(struct hub *hub, const char *device, const char *module, const cJSON *desired,
+                 struct err *err)
+{
+    auto_twin struct twin t = {0};
+    auto_json cJSON *patch = NULL;
+
+    if (store_twin_get(hub->store, device, module, &t, err) < 0 ||
+        change_desired(&t, desired, true, &patch, err) < 0)
+        return -1;
+    return finish_change(hub, device, module, &t, patch, err);
+}
