@@ -130,13 +130,12 @@ static bool state_passable(void)
 static int open_as_root(unsigned int flags, struct vm_conn *c, struct err *err)
 {
     c->uri = xstrdup("qemu:///system");
-    if (!virt_daemon_answers()) {
-        if (!(flags & VM_CONN_START)) {
-            err_set(err, ERR_UNREACHABLE, "libvirt's daemon does not run");
-            return err_hint(err, "It is started when the VM is installed.");
-        }
+    if (flags & VM_CONN_START) {
         if (virt_daemon_start(err) < 0)
             return -1;
+    } else if (!virt_daemon_answers()) {
+        err_set(err, ERR_UNREACHABLE, "libvirt's daemon does not run");
+        return err_hint(err, "It is started when the VM is installed.");
     }
     return open_uri(c->uri, &c->virt, err);
 }

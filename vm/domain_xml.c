@@ -97,7 +97,9 @@ static void put_head(struct xml *x, const struct domain_spec *s)
 static void put_os(struct xml *x, const struct domain_spec *s)
 {
     put(x, "  <os>\n    <type arch='", "the architecture", s->arch, "'");
-    put(x, " machine='", "the machine", s->machine, "'>hvm</type>\n");
+    if (s->machine)
+        put(x, " machine='", "the machine", s->machine, "'");
+    buf_puts(&x->out, ">hvm</type>\n");
     put(x, "    <kernel>", "the kernel's path", s->kernel, "</kernel>\n");
     put(x, "    <initrd>", "the initrd's path", s->initrd, "</initrd>\n");
     put(x, "    <cmdline>", "the kernel command line", s->cmdline, "</cmdline>\n  </os>\n");

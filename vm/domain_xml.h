@@ -25,7 +25,7 @@ struct domain_spec {
     const char *owner; /* state folder of the engine that owns it */
     const char *emulator;
     const char *arch;    /* "x86_64" */
-    const char *machine; /* "q35" */
+    const char *machine; /* "q35"; NULL: libvirt's default */
     const char *cpu;     /* model under TCG; KVM gives the guest the host's CPU */
     enum accel_kind accel;
     uint32_t cpus;

@@ -16,7 +16,8 @@ int virt_code(void);
  * messages on standard error. */
 void virt_events_start(void);
 
-/* Starts virtlogd and libvirtd where none answers. Root only. */
+/* Starts virtlogd and libvirtd where none answers, and makes /dev/kvm theirs where nobody did. Root
+ * only. */
 int virt_daemon_start(struct err *err);
 /* Somebody listens on libvirt's system socket. */
 bool virt_daemon_answers(void);

@@ -10,9 +10,11 @@
 #include "core/io/child.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #define START_LIMIT_MS 30000
@@ -97,8 +99,30 @@ static int start_by_systemd(struct err *err)
     return 0;
 }
 
+/* Where no udev gave /dev/kvm to group kvm (0600 root, in containers), libvirt's probe of QEMU may
+ * open it and QEMU itself may not: libvirt then takes its cached findings for stale and probes
+ * again at every single look, more than a minute for one definition. Doing what Debian's udev rule
+ * does ends that. Best effort. */
+static void settle_kvm_device(void)
+{
+    struct stat st;
+    struct group group;
+    struct group *found = NULL;
+    char text[4096];
+    if (stat("/dev/kvm", &st) < 0 || !S_ISCHR(st.st_mode) || st.st_uid != 0 || st.st_gid != 0 ||
+        (st.st_mode & 0777) != 0600 || getgrnam_r("kvm", &group, text, sizeof(text), &found) != 0 ||
+        !found)
+        return;
+    if (chown("/dev/kvm", 0, found->gr_gid) == 0)
+        (void)chmod("/dev/kvm", 0660);
+}
+
 int virt_daemon_start(struct err *err)
 {
+    settle_kvm_device();
+    if (virt_daemon_answers())
+        return 0;
+
     auto_free char *lock_path = path_of(PATH_RUNTIME, "libvirt.lock");
     if (path_prepare(err) < 0)
         return -1;

@@ -1,0 +1,10 @@
+/* The table of all kinds of jobs. */
+#include "core/engine/job_kinds.h"
+
+const struct job_kind *const job_kinds[] = {
+    &job_vm_create,         &job_vm_start,
+    &job_vm_stop,           &job_vm_restart,
+    &job_vm_delete,         &job_sandbox_start,
+    &job_sandbox_stop,      &job_provision_connection_string,
+    &job_provision_sandbox, NULL,
+};
