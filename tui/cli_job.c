@@ -96,7 +96,9 @@ static enum cli_exit ended(struct cli *cli, struct watch *w)
     }
     struct err err = job->error;
     if (err.kind == ERR_NONE)
-        err_set(&err, ERR_CANCELLED, "%s: %s", job->title, job_state_name(job->state));
+        err_set(&err, ERR_CANCELLED, "%s", job_state_name(job->state));
+    if (err.kind == ERR_CANCELLED)
+        err_wrap(&err, "%s", job->title);
     const char *code = result == CLI_EXIT_REFUSED ? "cloud_refused" : err_kind_name(err.kind);
     cli_out_error(&err, result, code, cli->args->json);
     return result;
