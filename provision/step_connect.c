@@ -5,7 +5,7 @@
 #include "core/base/clock.h"
 #include "core/base/str.h"
 
-#define LOOK_MS    500
+#define LOOK_MS    1000
 #define TROUBLE_MS 45000  /* an error that may pass is given this long to pass */
 #define SILENCE_MS 120000 /* the runtime must have begun to answer by then */
 

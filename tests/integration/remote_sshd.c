@@ -1,56 +1,18 @@
 /* Remote sessions against a private sshd on loopback with keys of its own, and against peers that
  * misbehave. */
-#include "core/base/buf.h"
-#include "core/base/clock.h"
-#include "core/base/file.h"
-#include "core/base/mem.h"
-#include "core/base/str.h"
 #include "core/io/http_client.h"
-#include "core/io/remote.h"
+#include "tests/support/sshd.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <pwd.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
 #define STREAM_SIZE   (200ULL << 20)
 #define PARALLEL      50
 #define PARALLEL_SIZE (256U << 10)
 
-static int failures;
-static char dir[] = "/tmp/berth-ssh-XXXXXX";
-static char *user_key, *other_key, *host_key;
-static char *host_line, *other_line;
-static const char *user_name;
-static uint16_t sshd_port;
-static pid_t sshd_pid, servers_pid;
-
-static void report(const char *name, bool ok, const char *fmt, ...) ATTR_PRINTF(3, 4);
-static void report(const char *name, bool ok, const char *fmt, ...)
-{
-    if (ok) {
-        printf("ok %s\n", name);
-    } else {
-        printf("not ok %s: ", name);
-        va_list ap;
-        va_start(ap, fmt);
-        (void)vprintf(fmt, ap);
-        va_end(ap);
-        printf("\n");
-        failures++;
-    }
-    (void)fflush(stdout);
-}
+static char *other_key;
+static pid_t servers_pid;
+static char *other_line;
 
 /* ---- the servers behind sshd, one process for each connection ---- */
 
@@ -154,94 +116,6 @@ static pid_t servers_start(void)
     }
     for (;;)
         (void)pause();
-}
-
-/* ---- sshd ---- */
-
-static uint16_t free_port(int *ret_fd)
-{
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(addr);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(fd, (struct sockaddr *)&addr, len) < 0 ||
-        getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
-        abort();
-    if (ret_fd)
-        *ret_fd = fd;
-    else
-        (void)close(fd);
-    return ntohs(addr.sin_port);
-}
-
-static bool port_answers(uint16_t port)
-{
-    struct sockaddr_in addr = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
-    auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0;
-}
-
-static void sshd_start(void)
-{
-    static char config[64];
-    auto_buf struct buf text = {0}, keys = {0};
-    auto_free char *pub = xasprintf("%s.pub", user_key);
-    sshd_port = free_port(NULL);
-    (void)file_read(pub, 4096, &keys, NULL);
-    buf_printf(&text,
-               "ListenAddress 127.0.0.1\nPort %u\nHostKey %s\nAuthorizedKeysFile %s/authorized\n"
-               "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\n"
-               "StrictModes no\nPidFile none\nPermitRootLogin prohibit-password\nMaxSessions 64\n"
-               "AllowStreamLocalForwarding yes\nAllowTcpForwarding local\nMaxStartups 100\n"
-               "RekeyLimit 24M\nLogLevel ERROR\n",
-               sshd_port, host_key, dir);
-    (void)snprintf(config, sizeof(config), "%s/authorized", dir);
-    (void)file_write(config, keys.data, keys.len, 0644, NULL);
-    (void)snprintf(config, sizeof(config), "%s/sshd_config", dir);
-    (void)file_write(config, text.data, text.len, 0644, NULL);
-    (void)mkdir("/run/sshd", 0755);
-    sshd_pid = fork();
-    if (sshd_pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void)execl("/usr/sbin/sshd", "/usr/sbin/sshd", "-D", "-e", "-f", config, (char *)NULL);
-        _exit(127);
-    }
-    uint64_t deadline = clock_mono_ms() + 10000;
-    while (!port_answers(sshd_port) && clock_mono_ms() < deadline)
-        (void)poll(NULL, 0, 10);
-}
-
-/* Sends SIGNUM to the session processes of sshd (with CHILDREN_ONLY) or to all of it. */
-static void sshd_signal(int signum, bool children_only)
-{
-    pid_t known[256] = {sshd_pid};
-    size_t n = 1;
-    for (size_t before = 0; before != n;) {
-        before = n;
-        DIR *proc = opendir("/proc");
-        const struct dirent *e;
-        while ((e = readdir(proc)) != NULL) {
-            auto_free char *path = xasprintf("/proc/%s/stat", e->d_name);
-            char text[512] = "";
-            auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-            if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-                continue;
-            const char *end = strrchr(text, ')');
-            int pid = (int)strtol(text, NULL, 10), parent = 0;
-            if (!end || sscanf(end + 1, " %*c %d", &parent) != 1)
-                continue;
-            bool seen = false, child = false;
-            for (size_t i = 0; i < n; i++) {
-                seen |= known[i] == pid;
-                child |= known[i] == parent;
-            }
-            if (child && !seen && n < ARRAY_LEN(known))
-                known[n++] = pid;
-        }
-        (void)closedir(proc);
-    }
-    for (size_t i = children_only ? 1 : 0; i < n; i++)
-        (void)kill(known[i], signum);
 }
 
 /* ---- a session under test ---- */
@@ -741,58 +615,34 @@ static void case_idle(void)
     session_stop(&s);
 }
 
-static char *pub_line(const char *key)
-{
-    auto_free char *path = xasprintf("%s.pub", key);
-    struct buf text = {0};
-    if (file_read(path, 4096, &text, NULL) < 0)
-        abort();
-    return buf_steal(&text);
-}
-
 static void case_keygen(void)
 {
     struct stat st;
     auto_buf struct buf text = {0};
     struct err err = {0};
-    bool made = remote_keygen(user_key, "first", &err) == 0 &&
-                remote_keygen(user_key, "berth test", &err) == 0; /* replaces */
-    auto_free char *line = made ? pub_line(user_key) : xstrdup("");
-    (void)file_read(user_key, 4096, &text, NULL);
+    other_key = xasprintf("%s/other", dir);
+    bool made = remote_keygen(other_key, "first", &err) == 0 &&
+                remote_keygen(other_key, "berth test", &err) == 0; /* replaces */
+    auto_free char *line = made ? pub_line(other_key) : xstrdup("");
+    (void)file_read(other_key, 4096, &text, NULL);
     report("keygen",
-           made && stat(user_key, &st) == 0 && (st.st_mode & 0777) == 0600 &&
+           made && stat(other_key, &st) == 0 && (st.st_mode & 0777) == 0600 &&
                str_starts(line, "ssh-ed25519 AAAA") && str_ends(line, " berth test\n") &&
                strstr(buf_str(&text), "BEGIN OPENSSH PRIVATE KEY"),
            "%s '%s'", err.msg, line);
-}
-
-static bool setup(void)
-{
-    if (!mkdtemp(dir))
-        return false;
-    (void)chmod(dir, 0755);
-    user_key = xasprintf("%s/user", dir);
-    other_key = xasprintf("%s/other", dir);
-    host_key = xasprintf("%s/host", dir);
-    user_name = getpwuid(getuid())->pw_name;
-    case_keygen();
-    if (remote_keygen(other_key, "other", NULL) < 0 || remote_keygen(host_key, "host", NULL) < 0)
-        return false;
-    host_line = pub_line(host_key);
-    other_line = pub_line(other_key);
-    servers_pid = servers_start();
-    sshd_start();
-    return true;
 }
 
 int main(int argc, char **argv)
 {
     const char *only = argc > 1 ? argv[1] : "";
     (void)signal(SIGPIPE, SIG_IGN);
-    if (!setup()) {
+    if (!sshd_setup()) {
         printf("not ok setup: keys could not be made\n");
         return 1;
     }
+    case_keygen();
+    other_line = pub_line(other_key);
+    servers_pid = servers_start();
     case_connect();
     if (!str_eq(only, "quick")) {
         case_refusals();
@@ -817,14 +667,9 @@ int main(int argc, char **argv)
         case_idle();
         case_silent();
     }
-    sshd_signal(SIGKILL, false);
     (void)kill(servers_pid, SIGKILL);
-    (void)waitpid(sshd_pid, NULL, 0);
-    (void)file_remove_tree(dir, NULL);
-    free(user_key);
+    sshd_teardown();
     free(other_key);
-    free(host_key);
-    free(host_line);
     free(other_line);
     return failures ? 1 : 0;
 }
