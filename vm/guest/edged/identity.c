@@ -83,13 +83,20 @@ static int module_key(const struct identity *id, const char *which, struct secre
 
 /* ------------------------------------------------------------------------------- answers */
 
+/* Asking is rare: what TLS needs for it is not kept in between. */
+static void answer(struct identity *id, const struct secret *key, const struct err *err)
+{
+    dialer_tls_free(steal(id->dialer));
+    id->fn(id->arg, key, err);
+}
+
 static void give(struct identity *id)
 {
     struct err err;
     if (module_key(id, "primary", &id->key, &err) < 0)
-        id->fn(id->arg, NULL, &err);
+        answer(id, NULL, &err);
     else
-        id->fn(id->arg, &id->key, NULL);
+        answer(id, &id->key, NULL);
 }
 
 /* The hub could not be asked. What was known before will do until it can. */
@@ -106,7 +113,7 @@ static void cannot_ask(struct identity *id, const struct err *why)
         log_info("identity", "%s; going on with the identity known before", err->msg);
         give(id);
     } else {
-        id->fn(id->arg, NULL, err);
+        answer(id, NULL, err);
     }
 }
 
@@ -130,7 +137,7 @@ static void refused(struct identity *id, int status, const struct buf *body)
     } else {
         err_set(&err, ERR_REMOTE, "%s answered %d %s", host, status, text);
     }
-    id->fn(id->arg, NULL, &err);
+    answer(id, NULL, &err);
 }
 
 /* ------------------------------------------------------------------------------- calls */
@@ -143,6 +150,11 @@ static int call(struct identity *id, const char *method, const cJSON *json, http
     auto_free char *resource =
         xasprintf("%s/devices/%s", id->config->hub.host, id->config->hub.device_id);
     auto_free char *host = xasprintf("Host: %s", id->config->hub.host);
+    if (!id->dialer) {
+        id->dialer = dialer_tls_new(id->loop, id->config->trust_bundle, id->config->proxy, err);
+        if (!id->dialer)
+            return -1;
+    }
     if (sas_make(resource, id->config->hub.key.data, clock_wall_ms() / 1000 + TOKEN_S, NULL, &token,
                  err) < 0)
         return -1;
@@ -184,7 +196,7 @@ static void put_keys(struct identity *id)
     auto_secret struct secret primary = {0}, secondary = {0};
     if (module_key(id, "primary", &primary, &err) < 0 ||
         module_key(id, "secondary", &secondary, &err) < 0) {
-        id->fn(id->arg, NULL, &err);
+        answer(id, NULL, &err);
         return;
     }
     auto_json cJSON *json = cJSON_CreateObject();
@@ -196,7 +208,7 @@ static void put_keys(struct identity *id)
     json_add_str(keys, "primaryKey", primary.data);
     json_add_str(keys, "secondaryKey", secondary.data);
     if (call(id, "PUT", json, on_put, &err) < 0)
-        id->fn(id->arg, NULL, &err);
+        answer(id, NULL, &err);
 }
 
 static void on_module(struct identity *id, const struct buf *body)
@@ -206,7 +218,7 @@ static void on_module(struct identity *id, const struct buf *body)
     const char *generation = "";
     if (!json || json_need_str(json, "generationId", &generation, &err) < 0) {
         err_wrap(&err, "the hub's answer about " MODULE);
-        id->fn(id->arg, NULL, &err);
+        answer(id, NULL, &err);
         return;
     }
     STR_SET(id->generation, generation);
@@ -237,7 +249,7 @@ void identity_get(struct identity *id)
 {
     struct err err;
     if (!id->call && call(id, "GET", NULL, on_get, &err) < 0)
-        id->fn(id->arg, NULL, &err);
+        answer(id, NULL, &err);
 }
 
 /* ------------------------------------------------------------------------------- life */
@@ -268,8 +280,7 @@ struct identity *identity_new(uv_loop_t *loop, const struct config *config, uint
     id->target = buf_steal(&target);
     id->host_port = xasprintf("%s:%u", config->hub.host, https_port);
     id->cache_path = xasprintf("%s/identity", state_dir);
-    id->dialer = dialer_tls_new(loop, config->trust_bundle, config->proxy, err);
-    if (!id->dialer || load_master(id, state_dir, err) < 0) {
+    if (load_master(id, state_dir, err) < 0) {
         identity_free(id);
         return NULL;
     }

@@ -19,7 +19,7 @@ struct identity;
  * not be asked. Comes once for each identity_get. */
 typedef void (*identity_fn)(void *arg, const struct secret *key, const struct err *err);
 
-/* STATE_DIR exists; CONFIG outlives it. NULL with ERR where the trust bundle or the master key
+/* STATE_DIR exists; CONFIG outlives it. NULL with ERR where the master key
  * cannot be used. */
 struct identity *identity_new(uv_loop_t *loop, const struct config *config, uint16_t https_port,
                               const char *state_dir, identity_fn fn, void *arg, struct err *err);
