@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #define TICK_MS    2000
+#define HOLD_MS    30
 #define EXIT_USAGE 2
 
 enum app_signal { APP_WINCH, APP_TERM, APP_HUP, APP_INT, APP_TSTP, APP_SIGNALS };
@@ -36,7 +37,8 @@ struct app {
     struct surface *surface;
     struct pacer pacer;
     bool dirty;
-    bool gone; /* the terminal is no longer there */
+    uint64_t hold_ms; /* the first frame waits so long for what the engine says; 0: it was drawn */
+    bool gone;        /* the terminal is no longer there */
     bool was_ready;
     int code;
 };
@@ -50,6 +52,12 @@ static void call(void *arg, const char *method, cJSON *take_params, uint64_t tim
 {
     struct app *app = arg;
     rpc_call(app->client, method, take_params, timeout_ms, fn, fn_arg);
+}
+
+static void changed(void *arg)
+{
+    struct app *app = arg;
+    app->dirty = true;
 }
 
 static void on_ready(void *arg)
@@ -160,6 +168,7 @@ static void draw(struct app *app)
     int h = 0;
     int w = 0;
     app->dirty = false;
+    app->hold_ms = 0;
     term_size(&h, &w);
     if (app->surface->h != h || app->surface->w != w)
         surface_resize(app->surface, h, w);
@@ -174,7 +183,10 @@ static void draw(struct app *app)
 static void draw_if_due(struct app *app)
 {
     while (app->dirty) {
-        uint64_t wait = pacer_wait(&app->pacer, clock_mono_ms());
+        uint64_t now = clock_mono_ms();
+        uint64_t wait = pacer_wait(&app->pacer, now);
+        if (app->hold_ms > now && ui_view(app->ui)->link == LINK_CONNECTING)
+            wait = app->hold_ms - now;
         if (wait) {
             (void)uv_timer_start(&app->frame, on_frame, wait, 0);
             return;
@@ -193,7 +205,7 @@ static void app_start(struct app *app, const struct app_options *options)
         .start_engine = !(options && options->no_start),
         .reconnect = true,
     };
-    const struct ui_ops ops = {call, app};
+    const struct ui_ops ops = {call, changed, app};
     int h = 0;
     int w = 0;
     term_size(&h, &w);
@@ -214,9 +226,8 @@ static void app_start(struct app *app, const struct app_options *options)
         app->signals[i].data = app;
         (void)uv_signal_start(&app->signals[i], on_signal, signal_numbers[i]);
     }
-    /* The first frame comes before the engine is asked: it never waits for it. */
     app->dirty = true;
-    draw_if_due(app);
+    app->hold_ms = clock_mono_ms() + HOLD_MS;
     app->client = rpc_client_new(&app->loop, &client, &events, app);
 }
 

@@ -19,6 +19,13 @@ struct request {
 static void deliver_metrics(struct ui *ui, uint64_t screen_id, struct reply *reply,
                             const cJSON *result);
 
+static void changed(struct ui *ui)
+{
+    const struct ui_ops *ops = ui_ops(ui);
+    if (ops->changed)
+        ops->changed(ops->arg);
+}
+
 static void request_free(struct request *request)
 {
     *request->link = request->next;
@@ -62,6 +69,7 @@ static void on_answer(void *arg, const cJSON *result, const struct err *err)
         ui_reply(ui, request->screen_id, &reply);
     }
     request_free(request);
+    changed(ui);
 }
 
 static void ask(struct ui *ui, enum reply_kind kind, const char *what, const char *method,
@@ -261,6 +269,7 @@ static void on_watch(void *arg, const cJSON *result, const struct err *err)
     }
     model_parse_snapshot(result, &ui_view(ui)->snap);
     ui_snapshot(ui);
+    changed(ui);
 }
 
 void request_watch(struct ui *ui)

@@ -213,7 +213,7 @@ void surface_rule(struct surface *s, struct area a, const char *title)
     if (a.y < 0 || a.y >= s->h || a.x < 0)
         return;
     for (int x = a.x; x < a.x + a.w && x < s->w; x++)
-        put_point(s, a.y, x, SURFACE_RULE_POINT, 1, STYLE_RULE);
+        put_point(s, a.y, x, '-', 1, STYLE_RULE);
     if (!title || !*title || a.w < 8)
         return;
     int used = surface_text(s, a.y, a.x + 3, a.w - 5, STYLE_STRONG, title);
@@ -255,7 +255,7 @@ void surface_to_text(const struct surface *s, struct buf *out)
         for (int x = 0; x < s->w; x++) {
             uint32_t p = s->cells[(size_t)y * (size_t)s->w + (size_t)x].point;
             if (p)
-                put_utf8(out, p == SURFACE_RULE_POINT ? '-' : p);
+                put_utf8(out, p);
             if (p && p != ' ')
                 keep = out->len;
         }

@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SURFACE_RULE_POINT 0x2500U /* a rule's cell; the terminal picks the glyph of its tier */
 #define SURFACE_HEIGHT_MAX 500
 #define SURFACE_WIDTH_MAX  1000
 

@@ -25,15 +25,13 @@
 #define CODE_PASTE  (KEY_MAX + 2)
 #define CODE_PASTED (KEY_MAX + 3)
 
-enum glyphs { GLYPHS_ASCII, GLYPHS_ACS, GLYPHS_UTF8 };
-
 static struct {
     SCREEN *screen;
     struct surface *last; /* what the terminal shows */
     bool repaint;
-    bool utf8; /* the locale's: foreign text may be shown as it is */
-    bool ansi; /* answers ESC[5n, knows bracketed paste */
-    enum glyphs rules, plots;
+    bool utf8;   /* the locale's: foreign text may be shown as it is */
+    bool ansi;   /* answers ESC[5n, knows bracketed paste */
+    bool blocks; /* has eighth blocks, for plots */
     bool colours;
     bool pasting;
     struct buf paste;
@@ -123,17 +121,14 @@ static bool name_is(const char *const *names, const char *name)
     return false;
 }
 
+/* Rules are "-" everywhere: curses has the terminal repeat that, a line glyph would cost three
+ * bytes a column. Only plots differ. */
 static void choose_glyphs(const char *name)
 {
-    static const char *const old[] = {"vt1", "vt2", "vt3", NULL};
     static const char *const plain[] = {"linux", "vt", "ansi", "screen.linux", NULL};
-    bool slow = baudrate() > 0 && baudrate() <= SLOW_BAUD;
     term.utf8 = str_eq(nl_langinfo(CODESET), "UTF-8");
-    term.rules = slow                               ? GLYPHS_ASCII
-                 : term.utf8 && !name_is(old, name) ? GLYPHS_UTF8
-                 : acs_chars                        ? GLYPHS_ACS
-                                                    : GLYPHS_ASCII;
-    term.plots = term.utf8 && !slow && !name_is(plain, name) ? GLYPHS_UTF8 : GLYPHS_ASCII;
+    term.blocks =
+        term.utf8 && !(baudrate() > 0 && baudrate() <= SLOW_BAUD) && !name_is(plain, name);
 }
 
 static void choose_colours(void)
@@ -189,7 +184,6 @@ int term_open(struct err *err)
         return err_hint(err, "use the commands instead: berth status, berth --help");
     }
     (void)setlocale(LC_ALL, "");
-    (void)setenv("NCURSES_NO_UTF8_ACS", "1", 0);
     if (!name || !*name || setupterm(name, STDOUT_FILENO, &status) != 0 || !cursor_address)
         return refuse(err, name ? name : "");
     term.ansi = str_starts(cursor_address, "\033[");
@@ -269,10 +263,8 @@ void term_resize(void)
 static wchar_t glyph(uint32_t point)
 {
     static const char ramp[] = ".:-=+*#@";
-    if (point >= 0x2581 && point <= 0x2588 && term.plots == GLYPHS_ASCII)
+    if (point >= 0x2581 && point <= 0x2588 && !term.blocks)
         return (wchar_t)ramp[point - 0x2581];
-    if (point == SURFACE_RULE_POINT && term.rules == GLYPHS_ASCII)
-        return L'-';
     return point < 0x80 || term.utf8 ? (wchar_t)point : L'?';
 }
 
@@ -282,10 +274,6 @@ static void put_cell(int y, int x, const struct cell *cell)
     const attr_t attr = term.colours ? looks[cell->style].attr : looks[cell->style].mono;
     const short pair =
         (short)(term.colours && looks[cell->style].colour >= 0 ? cell->style + 1 : 0);
-    if (cell->point == SURFACE_RULE_POINT && term.rules == GLYPHS_ACS) {
-        (void)mvaddch(y, x, ACS_HLINE | attr);
-        return;
-    }
     const wchar_t text[2] = {glyph(cell->point), L'\0'};
     (void)setcchar(&c, text, attr, pair, NULL);
     (void)mvadd_wch(y, x, &c);

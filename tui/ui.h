@@ -89,6 +89,7 @@ struct screen {
 struct ui_ops {
     void (*call)(void *arg, const char *method, cJSON *take_params, uint64_t timeout_ms,
                  rpc_reply_fn fn, void *fn_arg);
+    void (*changed)(void *arg); /* an answer came: draw again; may be NULL */
     void *arg;
 };
 

@@ -43,7 +43,7 @@ static uint64_t now(void)
 
 void ui_fixture_init(struct ui_fixture *f, int h, int w)
 {
-    const struct ui_ops ops = {record_call, f};
+    const struct ui_ops ops = {.call = record_call, .arg = f};
     memset(f, 0, sizeof(*f));
     (void)setenv("TZ", "UTC", 1);
     tzset();
