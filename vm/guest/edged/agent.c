@@ -57,6 +57,16 @@ static struct module_track *track_of(struct agent *a, const char *name)
     return track;
 }
 
+static void summarise(struct agent *a)
+{
+    auto_buf struct buf text = {0};
+    for (size_t i = 0; i < a->n_tracks; i++)
+        if (a->tracks[i].problem[0])
+            buf_printf(&text, "%s%s: %s", text.len ? "; " : "", a->tracks[i].name,
+                       a->tracks[i].problem);
+    (void)str_copy(a->summary, sizeof(a->summary), buf_str(&text));
+}
+
 /* Modules that are neither deployed nor there are forgotten. */
 static void forget_gone(struct agent *a)
 {
@@ -66,6 +76,7 @@ static void forget_gone(struct agent *a)
             !containers_find(a->containers, t->name))
             a->tracks[i] = a->tracks[--a->n_tracks];
     }
+    summarise(a);
 }
 
 static void save(struct agent *a)
@@ -73,16 +84,6 @@ static void save(struct agent *a)
     struct err err;
     if (agent_state_write(a->state_path, a->config, a->desired, a->tracks, a->n_tracks, &err) < 0)
         log_error("agent", "the state could not be saved: %s", err.msg);
-}
-
-static void summarise(struct agent *a)
-{
-    auto_buf struct buf text = {0};
-    for (size_t i = 0; i < a->n_tracks; i++)
-        if (a->tracks[i].problem[0])
-            buf_printf(&text, "%s%s: %s", text.len ? "; " : "", a->tracks[i].name,
-                       a->tracks[i].problem);
-    (void)str_copy(a->summary, sizeof(a->summary), buf_str(&text));
 }
 
 /* ------------------------------------------------------------------------------- passes */
@@ -214,6 +215,7 @@ static void reset_tracks(struct agent *a, const struct deployment *next)
         const struct module_spec *is = deployment_find(next, t->name);
         t->failures = 0;
         t->retry_ms = 0;
+        t->problem[0] = '\0';
         if (was && (!is || !str_eq(was->hash, is->hash) || was->running != is->running))
             t->restart = (struct restart_track){0};
     }

@@ -114,6 +114,10 @@ static uint64_t pause_ms(const struct cloud *c, bool was_refused)
 
 static void attempt_failed(struct cloud *c, const struct err *why)
 {
+    struct err copy = *why;
+    if (why->kind == ERR_AUTH && !*why->hint)
+        err_hint(&copy, "is trust_bundle_cert set to the CA of this hub?");
+    why = &copy;
     bool was_refused = why->kind == ERR_REMOTE || why->kind == ERR_NOT_FOUND;
     uint64_t pause = pause_ms(c, was_refused);
     c->failures += c->failures < 16;

@@ -30,6 +30,7 @@ struct edged {
     struct twin twin;
     cJSON *sent; /* the report that the hub has not answered yet */
     uint64_t started_ms;
+    bool changed; /* since the last difference was made */
     bool stopping;
     uv_timer_t report_timer;
     uv_timer_t farewell;
@@ -52,8 +53,10 @@ static void on_report_timer(uv_timer_t *timer)
 {
     struct edged *e = timer->data;
     auto_buf struct buf text = {0};
-    if (!e->twin.reported || e->sent || cloud_state(e->cloud).word != CLOUD_CONNECTED)
+    if (!e->changed || !e->twin.reported || e->sent ||
+        cloud_state(e->cloud).word != CLOUD_CONNECTED)
         return;
+    e->changed = false;
     cJSON *patch = difference(e);
     if (!patch)
         return;
@@ -63,6 +66,7 @@ static void on_report_timer(uv_timer_t *timer)
         return;
     }
     cJSON_Delete(patch);
+    e->changed = true;
     report_in(e, REPORT_RETRY_MS);
 }
 
@@ -79,6 +83,7 @@ static void on_reported(void *arg, bool ok)
     if (ok && sent && e->twin.reported)
         e->twin.reported = twin_merge(e->twin.reported, sent);
     cJSON_Delete(sent);
+    e->changed = e->changed || !ok;
     if (e->stopping)
         uv_stop(&e->loop);
     else
@@ -88,6 +93,7 @@ static void on_reported(void *arg, bool ok)
 static void on_agent_changed(void *arg)
 {
     struct edged *e = arg;
+    e->changed = true;
     if (!uv_is_active((uv_handle_t *)&e->report_timer))
         report_in(e, REPORT_PAUSE_MS);
 }
@@ -103,6 +109,7 @@ static void on_twin(void *arg, const char *text, size_t len)
         return;
     }
     cJSON_Delete(steal(e->sent)); /* whether it arrived shows in the twin */
+    e->changed = true;
     agent_desire(e->agent, e->twin.desired);
     report_in(e, REPORT_PAUSE_MS);
 }

@@ -31,6 +31,7 @@ struct mqtt {
     uv_async_t *wake;
     const struct mqtt_events *events;
     void *arg;
+    char *target; /* "host:port" */
     char *username;
     char *ca_file;
     char *proxy;
@@ -123,19 +124,17 @@ static void explain(struct mqtt *m, int code, const char *message, struct err *w
 {
     const char *text = refusal(code);
     pthread_mutex_lock(&m->lock);
-    bool untrusted = strstr(m->tls_error, "certificate verify failed") != NULL;
     if (text)
         err_set(why, ERR_REMOTE, "the hub refused the connection: %s", text);
     else if (code == 3)
         err_set(why, ERR_UNREACHABLE, "the hub is not available at the moment");
-    else if (untrusted)
+    else if (strstr(m->tls_error, "certificate verify failed"))
         err_set(why, ERR_AUTH, "the hub's certificate is not trusted");
     else if (m->tls_error[0])
-        err_set(why, ERR_UNREACHABLE, "TLS: %s", m->tls_error);
+        err_set(why, ERR_UNREACHABLE, "TLS with %s: %s", m->target, m->tls_error);
     else
-        err_set(why, ERR_UNREACHABLE, "%s", message ? message : "the connection failed");
-    if (untrusted)
-        err_hint(why, "is trust_bundle_cert set to the CA of this hub?");
+        err_set(why, ERR_UNREACHABLE, "no MQTT connection to %s: %s", m->target,
+                message ? message : "it failed");
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -297,6 +296,7 @@ struct mqtt *mqtt_new(uv_loop_t *loop, const struct mqtt_options *options,
         return NULL;
     }
     const char *proxy = options->proxy; /* Paho wants it without a scheme */
+    m->target = xasprintf("%s:%u", options->host, options->port);
     m->proxy = xstrdup(proxy + (str_starts(proxy, "http://") ? strlen("http://") : 0));
     m->username = xstrdup(options->username);
     m->ca_file = xstrdup(options->ca_file);
@@ -326,6 +326,7 @@ void mqtt_free(struct mqtt *m)
         event_free(e);
     uv_close((uv_handle_t *)m->wake, on_wake_closed);
     (void)pthread_mutex_destroy(&m->lock);
+    free(m->target);
     free(m->username);
     free(m->ca_file);
     secret_free(m->proxy);

@@ -45,8 +45,10 @@ int twin_set(struct twin *t, const char *text, size_t len, struct err *err)
     }
     cJSON_DeleteItemFromObjectCaseSensitive(reported, "$version");
     twin_done(t);
-    t->desired = desired;
-    t->reported = reported;
+    t->desired = twin_merge(NULL, desired); /* each member once, whatever came */
+    t->reported = twin_merge(NULL, reported);
+    cJSON_Delete(desired);
+    cJSON_Delete(reported);
     return 0;
 }
 
