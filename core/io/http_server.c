@@ -6,7 +6,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "core/io/server.h"
+#include "core/io/net_server.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -23,7 +23,7 @@
 #define HANDSHAKE_MS 10000
 
 struct http_server {
-    struct server *server;
+    struct net_server *server;
     struct http_limits limits;
     http_handler_fn handler;
     void *arg;
@@ -38,7 +38,7 @@ struct header {
 /* A connection, and the one request that it carries at a time: the exchange. */
 struct http_exchange {
     struct http_server *server;
-    struct conn *conn;
+    struct net_conn *conn;
     llhttp_t parser;
     /* The request. */
     struct buf text; /* target, then names and values, each terminated */
@@ -138,7 +138,7 @@ static int on_headers_complete(llhttp_t *parser)
         return -1;
     }
     if (expect && has_body && parser->http_minor >= 1)
-        (void)conn_write(x->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+        (void)net_conn_write(x->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
     return 0;
 }
 
@@ -202,20 +202,20 @@ static void exchange_free(struct http_exchange *x)
 /* The answer is complete. */
 static void finish(struct http_exchange *x)
 {
-    struct conn *conn = x->conn;
+    struct net_conn *conn = x->conn;
 
     if (!x->keep || x->eof) {
         x->conn = NULL;
-        conn_close(conn);
+        net_conn_close(conn);
         if (!x->in_handler)
             exchange_free(x);
         return;
     }
     next_request(x);
     llhttp_resume(&x->parser);
-    conn_deadline(conn, x->server->limits.idle_ms);
+    net_conn_deadline(conn, x->server->limits.idle_ms);
     if (!x->in_handler)
-        conn_resume(conn);
+        net_conn_resume(conn);
 }
 
 /* An answer to what is not a whole request; the connection ends with it. */
@@ -242,7 +242,7 @@ static void handle(struct http_exchange *x)
     }
     x->handling = true;
     x->keep = llhttp_should_keep_alive(&x->parser) && !x->parser.upgrade;
-    conn_deadline(x->conn, 0);
+    net_conn_deadline(x->conn, 0);
     x->server->handler(x, x->server->arg);
 }
 
@@ -255,7 +255,7 @@ static size_t on_data(void *arg, const char *data, size_t len)
     while (x->conn && !x->handling && used < len) {
         if (!x->begun) {
             x->begun = true;
-            conn_deadline(x->conn, x->server->limits.request_ms);
+            net_conn_deadline(x->conn, x->server->limits.request_ms);
         }
 
         llhttp_errno_t status = llhttp_execute(&x->parser, data + used, len - used);
@@ -276,7 +276,7 @@ static size_t on_data(void *arg, const char *data, size_t len)
     return used;
 }
 
-static void *on_open(struct conn *c, void *arg)
+static void *on_open(struct net_conn *c, void *arg)
 {
     struct http_server *s = arg;
     struct http_exchange *x = xcalloc(1, sizeof(*x));
@@ -285,7 +285,7 @@ static void *on_open(struct conn *c, void *arg)
     x->conn = c;
     llhttp_init(&x->parser, HTTP_REQUEST, &parser_settings);
     x->parser.data = x;
-    conn_deadline(c, s->limits.idle_ms);
+    net_conn_deadline(c, s->limits.idle_ms);
     return x;
 }
 
@@ -304,13 +304,13 @@ static void gone(struct http_exchange *x)
 static void on_eof(void *arg)
 {
     struct http_exchange *x = arg;
-    struct conn *c = x->conn;
+    struct net_conn *c = x->conn;
 
     x->eof = true;
     if (x->handling && !x->streaming)
         return;
     gone(x);
-    conn_close(c);
+    net_conn_close(c);
 }
 
 static void on_drain(void *arg)
@@ -324,7 +324,7 @@ static void on_drain(void *arg)
 static void on_deadline(void *arg)
 {
     struct http_exchange *x = arg;
-    struct conn *c = x->conn;
+    struct net_conn *c = x->conn;
 
     if (x->handling)
         return;
@@ -332,7 +332,7 @@ static void on_deadline(void *arg)
         refuse(x, 408);
     } else {
         gone(x);
-        conn_close(c);
+        net_conn_close(c);
     }
 }
 
@@ -348,7 +348,7 @@ static bool before_flush(void *arg)
     return !s->before_send || s->before_send(s->before_send_arg);
 }
 
-static const struct server_events events = {
+static const struct net_server_events events = {
     .on_open = on_open,
     .on_data = on_data,
     .on_eof = on_eof,
@@ -376,16 +376,16 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_limits *l
     };
     s->handler = handler;
     s->arg = arg;
-    s->server = server_new(loop,
-                           &(struct server_limits){
-                               .connections_max = s->limits.connections_max,
-                               .in_max = PIPELINE_MAX,
-                               .out_high = REPLY_HIGH,
-                               .out_max = REPLY_MAX,
-                               .handshake_ms = HANDSHAKE_MS,
-                               .stall_ms = STALL_MS,
-                           },
-                           &events, s);
+    s->server = net_server_new(loop,
+                               &(struct net_server_limits){
+                                   .connections_max = s->limits.connections_max,
+                                   .in_max = PIPELINE_MAX,
+                                   .out_high = REPLY_HIGH,
+                                   .out_max = REPLY_MAX,
+                                   .handshake_ms = HANDSHAKE_MS,
+                                   .stall_ms = STALL_MS,
+                               },
+                               &events, s);
     return s;
 }
 
@@ -393,25 +393,25 @@ void http_server_free(struct http_server *s)
 {
     if (!s)
         return;
-    server_free(s->server);
+    net_server_free(s->server);
     free(s);
 }
 
 int http_server_listen_unix(struct http_server *s, const char *path, mode_t mode, uid_t uid,
                             gid_t gid, struct err *err)
 {
-    return server_listen_unix(s->server, path, mode, uid, gid, err);
+    return net_server_listen_unix(s->server, path, mode, uid, gid, err);
 }
 
 int http_server_listen_tls(struct http_server *s, const char *address, uint16_t port,
                            struct tls_server *tls, struct err *err)
 {
-    return server_listen_tls(s->server, address, port, tls, err);
+    return net_server_listen_tls(s->server, address, port, tls, err);
 }
 
 void http_server_set_tls(struct http_server *s, struct tls_server *tls)
 {
-    server_set_tls(s->server, tls);
+    net_server_set_tls(s->server, tls);
 }
 
 void http_server_before_send(struct http_server *s, bool (*fn)(void *arg), void *arg)
@@ -501,12 +501,12 @@ const char *http_exchange_body(const struct http_exchange *x, size_t *ret_len)
 
 const char *http_exchange_peer(const struct http_exchange *x)
 {
-    return conn_peer_text(x->conn);
+    return net_conn_peer_text(x->conn);
 }
 
 pid_t http_exchange_peer_pid(const struct http_exchange *x)
 {
-    return conn_peer_pid(x->conn);
+    return net_conn_peer_pid(x->conn);
 }
 
 void http_exchange_on_close(struct http_exchange *x, void (*fn)(void *arg), void *arg)
@@ -601,9 +601,9 @@ void http_reply(struct http_exchange *x, int status, const char *content_type, c
     if (!bodyless)
         buf_printf(&head, "Content-Length: %zu\r\n", len);
     buf_puts(&head, "\r\n");
-    (void)conn_write(x->conn, head.data, head.len);
+    (void)net_conn_write(x->conn, head.data, head.len);
     if (!bodyless && len > 0 && x->parser.method != HTTP_HEAD)
-        (void)conn_write(x->conn, body, len);
+        (void)net_conn_write(x->conn, body, len);
     finish(x);
 }
 
@@ -652,7 +652,7 @@ void http_reply_start(struct http_exchange *x, int status, const char *content_t
     x->streaming = true;
     x->on_drain = drain;
     x->on_drain_arg = arg;
-    (void)conn_write(x->conn, head.data, head.len);
+    (void)net_conn_write(x->conn, head.data, head.len);
 }
 
 bool http_reply_chunk(struct http_exchange *x, const void *data, size_t len)
@@ -661,19 +661,19 @@ bool http_reply_chunk(struct http_exchange *x, const void *data, size_t len)
 
     assert(x->streaming);
     if (len == 0 || x->parser.method == HTTP_HEAD)
-        return conn_pending(x->conn) <= REPLY_HIGH;
+        return net_conn_pending(x->conn) <= REPLY_HIGH;
     if (!x->chunked)
-        return conn_write(x->conn, data, len);
+        return net_conn_write(x->conn, data, len);
     (void)str_format(size, sizeof(size), "%zx\r\n", len);
-    (void)conn_write(x->conn, size, strlen(size));
-    (void)conn_write(x->conn, data, len);
-    return conn_write(x->conn, "\r\n", 2);
+    (void)net_conn_write(x->conn, size, strlen(size));
+    (void)net_conn_write(x->conn, data, len);
+    return net_conn_write(x->conn, "\r\n", 2);
 }
 
 void http_reply_end(struct http_exchange *x)
 {
     assert(x->streaming);
     if (x->chunked && x->parser.method != HTTP_HEAD)
-        (void)conn_write(x->conn, "0\r\n\r\n", 5);
+        (void)net_conn_write(x->conn, "0\r\n\r\n", 5);
     finish(x);
 }

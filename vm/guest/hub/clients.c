@@ -24,8 +24,8 @@
 
 struct session {
     struct clients *clients;
-    struct conn *conn;    /* NULL once it is over */
-    struct session *next; /* in its bucket */
+    struct net_conn *conn; /* NULL once it is over */
+    struct session *next;  /* in its bucket */
     bool in_table;
     bool in_data; /* the packet loop runs: it frees */
     bool keep;    /* clean session was not asked for */
@@ -40,7 +40,7 @@ struct session {
 
 struct clients {
     struct hub *hub;
-    struct server *server;
+    struct net_server *server;
     struct session *table[BUCKETS];
     unsigned n;
 };
@@ -120,7 +120,7 @@ static void send_will(struct session *s)
 /* The one way out. WHY: a word for the log; NULL where the client said goodbye. */
 static void session_end(struct session *s, const char *why)
 {
-    struct conn *conn = s->conn;
+    struct net_conn *conn = s->conn;
 
     if (!conn)
         return;
@@ -131,10 +131,10 @@ static void session_end(struct session *s, const char *why)
         if (why)
             send_will(s);
     } else if (why) {
-        log_info("mqtt", "%s: %s", conn_peer_text(conn), why);
+        log_info("mqtt", "%s: %s", net_conn_peer_text(conn), why);
     }
     s->conn = NULL;
-    conn_close(conn);
+    net_conn_close(conn);
     if (!s->in_data)
         session_free(s);
 }
@@ -184,7 +184,7 @@ static void watch(struct session *s)
         if (s->keep_alive_ms - silent < wait)
             wait = s->keep_alive_ms - silent;
     }
-    conn_deadline(s->conn, wait);
+    net_conn_deadline(s->conn, wait);
 }
 
 static void on_deadline(void *arg)
@@ -202,7 +202,7 @@ static void on_deadline(void *arg)
 
 static void send_packet(struct session *s, const struct buf *packet)
 {
-    (void)conn_write(s->conn, packet->data, packet->len);
+    (void)net_conn_write(s->conn, packet->data, packet->len);
 }
 
 static void publish(struct session *s, const char *topic, const void *payload, size_t len)
@@ -334,7 +334,7 @@ static void on_connect(struct session *s, const struct mqtt_packet *p)
         s->keep_alive_ms = KEEP_ALIVE_MAX_MS;
     table_add(s);
     log_info("mqtt", "%s%s%s connected from %s", s->device, s->module[0] ? "/" : "", s->module,
-             conn_peer_text(s->conn));
+             net_conn_peer_text(s->conn));
     connack(s, present, MQTT_ACCEPTED);
     watch(s);
     if (s->conn && (s->subs & SUB_METHODS))
@@ -548,14 +548,14 @@ static size_t on_data(void *arg, const char *data, size_t len)
 /* ------------------------------------------------------------------------------------------ server
  */
 
-static void *on_open(struct conn *conn, void *arg)
+static void *on_open(struct net_conn *conn, void *arg)
 {
     struct session *s = xcalloc(1, sizeof(*s));
 
     s->clients = arg;
     s->conn = conn;
     s->seen_ms = clock_mono_ms();
-    conn_deadline(conn, CONNECT_MS);
+    net_conn_deadline(conn, CONNECT_MS);
     return s;
 }
 
@@ -573,7 +573,7 @@ static bool before_flush(void *arg)
     return hub_commit(c->hub);
 }
 
-static const struct server_events session_events = {
+static const struct net_server_events session_events = {
     .on_open = on_open,
     .on_data = on_data,
     .on_eof = on_eof,
@@ -585,7 +585,7 @@ static const struct server_events session_events = {
 
 struct clients *clients_new(struct hub *hub)
 {
-    static const struct server_limits limits = {
+    static const struct net_server_limits limits = {
         .connections_max = 12000,
         .in_max = MQTT_PACKET_MAX + 8,
         .out_high = 512U << 10,
@@ -596,7 +596,7 @@ struct clients *clients_new(struct hub *hub)
     struct clients *c = xcalloc(1, sizeof(*c));
 
     c->hub = hub;
-    c->server = server_new(hub->loop, &limits, &session_events, c);
+    c->server = net_server_new(hub->loop, &limits, &session_events, c);
     return c;
 }
 
@@ -604,19 +604,19 @@ void clients_free(struct clients *c)
 {
     if (!c)
         return;
-    server_free(c->server);
+    net_server_free(c->server);
     free(c);
 }
 
 int clients_listen(struct clients *c, const char *address, uint16_t port, struct tls_server *tls,
                    struct err *err)
 {
-    return server_listen_tls(c->server, address, port, tls, err);
+    return net_server_listen_tls(c->server, address, port, tls, err);
 }
 
 void clients_set_tls(struct clients *c, struct tls_server *tls)
 {
-    server_set_tls(c->server, tls);
+    net_server_set_tls(c->server, tls);
 }
 
 bool clients_connected(const struct clients *c, const char *device, const char *module)

@@ -3,7 +3,7 @@
 #define BERTH_HUB_HUB_H
 
 #include "core/io/http_server.h"
-#include "core/io/server.h"
+#include "core/io/net_server.h"
 #include "vm/guest/hub/auth.h"
 #include "vm/guest/hub/store.h"
 

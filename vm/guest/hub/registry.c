@@ -7,7 +7,7 @@
 #include "core/base/str.h"
 #include "vm/guest/hub/clients.h"
 #include "vm/guest/hub/manifest.h"
-#include "vm/guest/hub/twin.h"
+#include "vm/guest/hub/twin_json.h"
 #include "vm/guest/hub/twins.h"
 
 #include <inttypes.h>
@@ -288,7 +288,7 @@ static int check_sections(const cJSON *modules, struct err *err)
         char path[200];
 
         (void)str_format(path, sizeof(path), "modulesContent.%s.properties.desired", entry->string);
-        if (twin_check(manifest_desired(entry), path, err) < 0)
+        if (twin_json_check(manifest_desired(entry), path, err) < 0)
             return -1;
         json_print(&text, manifest_desired(entry));
         if (text.len > TWIN_SECTION_MAX)

@@ -99,14 +99,14 @@ void identity_wipe(struct identity *id)
     explicit_bzero(id, sizeof(*id));
 }
 
-void twin_done(struct twin *t)
+void twin_row_done(struct twin_row *t)
 {
     free(t->tags);
     free(t->desired);
     free(t->desired_meta);
     free(t->reported);
     free(t->reported_meta);
-    *t = (struct twin){0};
+    *t = (struct twin_row){0};
 }
 
 static int db_err(struct store *s, struct err *err)
@@ -375,7 +375,7 @@ int store_identity_count(struct store *s, const char *device, bool disabled_only
 /* ------------------------------------------------------------------------------------------ twins,
  * sessions, secrets */
 
-int store_twin_get(struct store *s, const char *device, const char *module, struct twin *ret,
+int store_twin_get(struct store *s, const char *device, const char *module, struct twin_row *ret,
                    struct err *err)
 {
     sqlite3_stmt *stmt = query(s, Q_TWIN_GET, device, module);
@@ -385,7 +385,7 @@ int store_twin_get(struct store *s, const char *device, const char *module, stru
         return -1;
     if (row == 0)
         return no_identity(device, module, err);
-    *ret = (struct twin){
+    *ret = (struct twin_row){
         .version = column_u64(stmt, 0),
         .tags = xstrdup(column(stmt, 1)),
         .desired = xstrdup(column(stmt, 2)),
@@ -399,8 +399,8 @@ int store_twin_get(struct store *s, const char *device, const char *module, stru
     return 0;
 }
 
-int store_twin_put(struct store *s, const char *device, const char *module, const struct twin *t,
-                   struct err *err)
+int store_twin_put(struct store *s, const char *device, const char *module,
+                   const struct twin_row *t, struct err *err)
 {
     sqlite3_stmt *stmt = query(s, Q_TWIN_PUT, device, module);
 

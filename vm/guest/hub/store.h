@@ -2,7 +2,7 @@
  * sessions, and the sandbox's own keys.
  *
  * Writes gather in one transaction until store_commit(), which the servers call before they send
- * what promises them (see server.h). With synchronous=FULL it is on the disk then. Loop thread
+ * what promises them (see net_server.h). With synchronous=FULL it is on the disk then. Loop thread
  * only; a call takes microseconds. */
 #ifndef BERTH_HUB_STORE_H
 #define BERTH_HUB_STORE_H
@@ -34,7 +34,7 @@ struct identity {
     uint64_t status_ms;
 };
 
-struct twin {
+struct twin_row {
     uint64_t version; /* counts changes of the whole; the etag is made of it */
     char *tags;       /* JSON texts */
     char *desired, *desired_meta;
@@ -44,8 +44,8 @@ struct twin {
 
 void identity_wipe(struct identity *id);
 #define auto_identity ATTR_CLEANUP(identity_wipe)
-void twin_done(struct twin *t);
-#define auto_twin ATTR_CLEANUP(twin_done)
+void twin_row_done(struct twin_row *t);
+#define auto_twin_row ATTR_CLEANUP(twin_row_done)
 
 /* PATH is made 0600 where it does not exist. */
 int store_open(const char *path, struct store **ret, struct err *err);
@@ -70,10 +70,10 @@ int store_identity_each(struct store *s, const char *device, const char *after, 
 int store_identity_count(struct store *s, const char *device, bool disabled_only, uint64_t *ret,
                          struct err *err);
 
-int store_twin_get(struct store *s, const char *device, const char *module, struct twin *ret,
+int store_twin_get(struct store *s, const char *device, const char *module, struct twin_row *ret,
                    struct err *err);
-int store_twin_put(struct store *s, const char *device, const char *module, const struct twin *t,
-                   struct err *err);
+int store_twin_put(struct store *s, const char *device, const char *module,
+                   const struct twin_row *t, struct err *err);
 
 /* Subscriptions of a client that asked to be remembered; SUBS 0 forgets. get: false where none are
  * kept. */

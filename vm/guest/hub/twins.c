@@ -6,7 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/clients.h"
-#include "vm/guest/hub/twin.h"
+#include "vm/guest/hub/twin_json.h"
 
 #include <string.h>
 
@@ -57,7 +57,7 @@ static int check_size(const char *text, size_t max, const char *name, struct err
 int twins_read(struct hub *hub, const char *device, const char *module, struct buf *out,
                struct err *err)
 {
-    auto_twin struct twin t = {0};
+    auto_twin_row struct twin_row t = {0};
 
     if (store_twin_get(hub->store, device, module, &t, err) < 0)
         return -1;
@@ -127,7 +127,7 @@ int twins_show(struct hub *hub, const char *device, const char *module, cJSON **
                struct err *err)
 {
     auto_identity struct identity id = {0};
-    auto_twin struct twin t = {0};
+    auto_twin_row struct twin_row t = {0};
     auto_json cJSON *out = cJSON_CreateObject();
 
     if (store_identity_get(hub->store, device, module, &id, err) < 0 ||
@@ -173,7 +173,7 @@ static int store_section(const cJSON *now, const cJSON *patch, char **text, char
     if (check_size(*text, TWIN_SECTION_MAX, name, err) < 0)
         return -1;
     clock_format(when, sizeof(when), clock_wall_ms());
-    twin_stamp(meta, patch, when, stamp_version);
+    twin_json_stamp(meta, patch, when, stamp_version);
     replace_text(meta_text, meta);
     return 0;
 }
@@ -181,12 +181,12 @@ static int store_section(const cJSON *now, const cJSON *patch, char **text, char
 int twins_report(struct hub *hub, const char *device, const char *module, const char *patch_text,
                  size_t len, const uint64_t *base, uint64_t *ret_version, struct err *err)
 {
-    auto_twin struct twin t = {0};
+    auto_twin_row struct twin_row t = {0};
     auto_json cJSON *patch = json_parse(patch_text, len, err);
 
     if (!patch)
         return err_set(err, ERR_INVALID, "reported: not valid JSON");
-    if (twin_check(patch, "reported", err) < 0 ||
+    if (twin_json_check(patch, "reported", err) < 0 ||
         store_twin_get(hub->store, device, module, &t, err) < 0)
         return -1;
     if (base && *base != t.reported_version)
@@ -196,7 +196,7 @@ int twins_report(struct hub *hub, const char *device, const char *module, const 
 
     if (!reported)
         return -1;
-    twin_merge(reported, patch);
+    twin_json_merge(reported, patch);
     if (store_section(reported, patch, &t.reported, &t.reported_meta, 0, "reported", err) < 0)
         return -1;
     t.reported_version++;
@@ -208,25 +208,25 @@ int twins_report(struct hub *hub, const char *device, const char *module, const 
 }
 
 /* Changes the desired section of T. RET_PATCH: what the client is to be told. */
-static int change_desired(struct twin *t, const cJSON *body, bool replace, cJSON **ret_patch,
+static int change_desired(struct twin_row *t, const cJSON *body, bool replace, cJSON **ret_patch,
                           struct err *err)
 {
     auto_json cJSON *desired = parse_own(t->desired, err);
     auto_json cJSON *patch = NULL;
 
-    if (!desired || twin_check(body, "properties.desired", err) < 0)
+    if (!desired || twin_json_check(body, "properties.desired", err) < 0)
         return -1;
     if (replace) {
         auto_json cJSON *wanted = cJSON_CreateObject();
 
-        twin_merge(wanted, body);
-        patch = twin_diff(desired, wanted);
+        twin_json_merge(wanted, body);
+        patch = twin_json_diff(desired, wanted);
     } else {
         patch = cJSON_Duplicate(body, true);
         cJSON_DeleteItemFromObjectCaseSensitive(patch, "$version");
         cJSON_DeleteItemFromObjectCaseSensitive(patch, "$metadata");
     }
-    twin_merge(desired, patch);
+    twin_json_merge(desired, patch);
     t->desired_version++;
     if (store_section(desired, patch, &t->desired, &t->desired_meta, t->desired_version,
                       "properties.desired", err) < 0)
@@ -236,20 +236,20 @@ static int change_desired(struct twin *t, const cJSON *body, bool replace, cJSON
     return 0;
 }
 
-static int change_tags(struct twin *t, const cJSON *body, bool replace, struct err *err)
+static int change_tags(struct twin_row *t, const cJSON *body, bool replace, struct err *err)
 {
     auto_json cJSON *tags = replace ? cJSON_CreateObject() : parse_own(t->tags, err);
 
-    if (!tags || twin_check(body, "tags", err) < 0)
+    if (!tags || twin_json_check(body, "tags", err) < 0)
         return -1;
-    twin_merge(tags, body);
+    twin_json_merge(tags, body);
     replace_text(&t->tags, tags);
     return check_size(t->tags, TWIN_TAGS_MAX, "tags", err);
 }
 
 /* Writes T and tells the client. PATCH may be NULL: desired did not change. */
-static int finish_change(struct hub *hub, const char *device, const char *module, struct twin *t,
-                         const cJSON *patch, struct err *err)
+static int finish_change(struct hub *hub, const char *device, const char *module,
+                         struct twin_row *t, const cJSON *patch, struct err *err)
 {
     auto_buf struct buf text = {0};
 
@@ -266,7 +266,7 @@ static int finish_change(struct hub *hub, const char *device, const char *module
 int twins_change(struct hub *hub, const char *device, const char *module, const cJSON *body,
                  bool replace, const char *etag, struct err *err)
 {
-    auto_twin struct twin t = {0};
+    auto_twin_row struct twin_row t = {0};
     auto_json cJSON *patch = NULL;
     const cJSON *tags = json_get(body, "tags");
     const cJSON *properties = json_get(body, "properties");
@@ -290,7 +290,7 @@ int twins_change(struct hub *hub, const char *device, const char *module, const 
 int twins_deploy(struct hub *hub, const char *device, const char *module, const cJSON *desired,
                  struct err *err)
 {
-    auto_twin struct twin t = {0};
+    auto_twin_row struct twin_row t = {0};
     auto_json cJSON *patch = NULL;
 
     if (store_twin_get(hub->store, device, module, &t, err) < 0 ||

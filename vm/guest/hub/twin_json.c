@@ -1,5 +1,5 @@
-/* See twin.h. */
-#include "vm/guest/hub/twin.h"
+/* See twin_json.h. */
+#include "vm/guest/hub/twin_json.h"
 
 #include "core/base/str.h"
 
@@ -64,7 +64,7 @@ static int check_value(const cJSON *value, const char *path, int level, struct e
     return 0;
 }
 
-int twin_check(const cJSON *section, const char *root, struct err *err)
+int twin_json_check(const cJSON *section, const char *root, struct err *err)
 {
     if (!cJSON_IsObject(section))
         return err_set(err, ERR_INVALID, "%s: must be an object", root);
@@ -100,12 +100,12 @@ static void merge(cJSON *target, const cJSON *patch, bool top)
     }
 }
 
-void twin_merge(cJSON *target, const cJSON *patch)
+void twin_json_merge(cJSON *target, const cJSON *patch)
 {
     merge(target, patch, true);
 }
 
-cJSON *twin_diff(const cJSON *old, const cJSON *new)
+cJSON *twin_json_diff(const cJSON *old, const cJSON *new)
 {
     cJSON *patch = cJSON_CreateObject();
 
@@ -116,7 +116,7 @@ cJSON *twin_diff(const cJSON *old, const cJSON *new)
         const cJSON *before = cJSON_GetObjectItemCaseSensitive(old, item->string);
 
         if (cJSON_IsObject(item) && cJSON_IsObject(before)) {
-            cJSON *below = twin_diff(before, item);
+            cJSON *below = twin_json_diff(before, item);
 
             if (below->child)
                 json_add(patch, item->string, below);
@@ -159,7 +159,7 @@ static void stamp(cJSON *metadata, const cJSON *patch, const char *when, uint64_
     }
 }
 
-void twin_stamp(cJSON *metadata, const cJSON *patch, const char *when, uint64_t version)
+void twin_json_stamp(cJSON *metadata, const cJSON *patch, const char *when, uint64_t version)
 {
     stamp(metadata, patch, when, version, true);
 }

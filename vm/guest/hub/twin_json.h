@@ -1,7 +1,7 @@
 /* The JSON of twins: merging, differences, metadata and limits. Pure; any thread. Objects are only
  * read unless the function says so. */
-#ifndef BERTH_HUB_TWIN_H
-#define BERTH_HUB_TWIN_H
+#ifndef BERTH_HUB_TWIN_JSON_H
+#define BERTH_HUB_TWIN_JSON_H
 
 #include "core/base/err.h"
 #include "core/base/json.h"
@@ -14,17 +14,17 @@
 /* Checks what a twin section or a patch to one may hold: an object, at most 10 levels, keys,
  * strings and integers within IoT Hub's limits. The error names the JSON path, beginning with ROOT.
  */
-int twin_check(const cJSON *section, const char *root, struct err *err);
+int twin_json_check(const cJSON *section, const char *root, struct err *err);
 
 /* Puts PATCH into TARGET (changed in place): null deletes, objects merge, everything else replaces.
  * Members of PATCH whose names begin with '$' on the top level are left out. */
-void twin_merge(cJSON *target, const cJSON *patch);
+void twin_json_merge(cJSON *target, const cJSON *patch);
 
 /* A patch that turns OLD into NEW: what is gone appears as null. For the caller. */
-cJSON *twin_diff(const cJSON *old, const cJSON *new);
+cJSON *twin_json_diff(const cJSON *old, const cJSON *new);
 
 /* Brings METADATA (changed in place) up to date for PATCH: "$lastUpdated" and, unless VERSION is 0,
  * "$lastUpdatedVersion" on each member of it and on the way there. */
-void twin_stamp(cJSON *metadata, const cJSON *patch, const char *when, uint64_t version);
+void twin_json_stamp(cJSON *metadata, const cJSON *patch, const char *when, uint64_t version);
 
 #endif

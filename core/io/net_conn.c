@@ -1,6 +1,6 @@
 /* One connection of a server: reading, TLS, delivery to its owner, and output that is gathered,
- * bounded and watched. See server.h. */
-#include "core/io/server_conn.h"
+ * bounded and watched. See net_server.h. */
+#include "core/io/net_conn.h"
 
 #include "core/base/mem.h"
 #include "core/base/str.h"
@@ -15,7 +15,7 @@
 #define KEEP_BYTES   2048       /* an empty buffer up to this size is kept */
 #define KEEPALIVE_S  60
 
-static void start_reading(struct conn *c);
+static void start_reading(struct net_conn *c);
 
 static void trim(struct buf *b)
 {
@@ -23,14 +23,14 @@ static void trim(struct buf *b)
         buf_done(b);
 }
 
-size_t conn_pending(const struct conn *c)
+size_t net_conn_pending(const struct net_conn *c)
 {
     return c->out.len + c->wire.len + c->flying.len;
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    struct conn *c = handle->data;
+    struct net_conn *c = handle->data;
 
     if (--c->handles_open > 0)
         return;
@@ -39,17 +39,17 @@ static void on_handle_closed(uv_handle_t *handle)
     buf_wipe(&c->out);
     buf_done(&c->wire);
     buf_done(&c->flying);
-    server_conn_gone(c);
+    net_server_conn_gone(c);
 }
 
-void conn_destroy(struct conn *c, bool event)
+void net_conn_destroy(struct net_conn *c, bool event)
 {
-    bool tell = event && c->state == CONN_OPEN && c->x;
+    bool tell = event && c->state == NET_CONN_OPEN && c->x;
 
-    if (c->state == CONN_CLOSED)
+    if (c->state == NET_CONN_CLOSED)
         return;
-    c->state = CONN_CLOSED;
-    server_turn_remove(c);
+    c->state = NET_CONN_CLOSED;
+    net_server_turn_remove(c);
     if (tell)
         c->server->events->on_close(c->x);
     c->x = NULL;
@@ -60,13 +60,13 @@ void conn_destroy(struct conn *c, bool event)
 
 /* Reads while somebody has use for it: not from a peer that does not read us, not more than its
  * owner can take. */
-static void update_reading(struct conn *c)
+static void update_reading(struct net_conn *c)
 {
-    const struct server_limits *limits = &c->server->limits;
-    bool want = !c->eof && (c->state != CONN_OPEN ||
-                            (c->in.len < limits->in_max && conn_pending(c) <= limits->out_high));
+    const struct net_server_limits *limits = &c->server->limits;
+    bool want = !c->eof && (c->state != NET_CONN_OPEN || (c->in.len < limits->in_max &&
+                                                          net_conn_pending(c) <= limits->out_high));
 
-    if (c->state == CONN_CLOSED || want == c->reading)
+    if (c->state == NET_CONN_CLOSED || want == c->reading)
         return;
     c->reading = want;
     if (want)
@@ -76,50 +76,50 @@ static void update_reading(struct conn *c)
 }
 
 /* Offers all waiting input to the owner. */
-static void deliver(struct conn *c)
+static void deliver(struct net_conn *c)
 {
     size_t used;
 
-    if (c->state != CONN_OPEN || c->in.len == 0)
+    if (c->state != NET_CONN_OPEN || c->in.len == 0)
         return;
     used = c->server->events->on_data(c->x, c->in.data, c->in.len);
-    if (c->state != CONN_OPEN)
+    if (c->state != NET_CONN_OPEN)
         return;
     buf_consume(&c->in, used);
     trim(&c->in);
 }
 
-void conn_redeliver(struct conn *c)
+void net_conn_redeliver(struct net_conn *c)
 {
     c->redeliver = false;
     deliver(c);
     update_reading(c);
 }
 
-static void peer_ended(struct conn *c)
+static void peer_ended(struct net_conn *c)
 {
-    if (c->eof || c->state == CONN_CLOSED)
+    if (c->eof || c->state == NET_CONN_CLOSED)
         return;
     c->eof = true;
     update_reading(c);
-    if (c->state == CONN_HANDSHAKE)
-        conn_destroy(c, false);
-    else if (c->state == CONN_OPEN)
+    if (c->state == NET_CONN_HANDSHAKE)
+        net_conn_destroy(c, false);
+    else if (c->state == NET_CONN_OPEN)
         c->server->events->on_eof(c->x);
     else if (c->shut)
-        conn_destroy(c, false);
+        net_conn_destroy(c, false);
 }
 
-static void open_it(struct conn *c)
+static void open_it(struct net_conn *c)
 {
-    c->state = CONN_OPEN;
+    c->state = NET_CONN_OPEN;
     (void)uv_timer_stop(&c->guard);
     c->x = c->server->events->on_open(c, c->server->arg);
-    if (!c->x && c->state == CONN_OPEN)
-        conn_destroy(c, false);
+    if (!c->x && c->state == NET_CONN_OPEN)
+        net_conn_destroy(c, false);
 }
 
-static void take_tls(struct conn *c, const char *data, size_t len)
+static void take_tls(struct net_conn *c, const char *data, size_t len)
 {
     int status = tls_feed(c->tls, data, len, &c->in, &c->wire, NULL);
 
@@ -129,26 +129,26 @@ static void take_tls(struct conn *c, const char *data, size_t len)
 
         if (c->wire.len > 0 && !c->sending)
             (void)uv_try_write(&c->uv.stream, &alert, 1);
-        conn_destroy(c, true);
+        net_conn_destroy(c, true);
         return;
     }
     if (c->wire.len > 0)
-        server_turn_add(c);
-    if (c->state == CONN_HANDSHAKE && tls_is_open(c->tls))
+        net_server_turn_add(c);
+    if (c->state == NET_CONN_HANDSHAKE && tls_is_open(c->tls))
         open_it(c);
     deliver(c);
-    if (c->state != CONN_CLOSED && tls_peer_ended(c->tls))
+    if (c->state != NET_CONN_CLOSED && tls_peer_ended(c->tls))
         peer_ended(c);
-    if (c->state != CONN_CLOSED)
+    if (c->state != NET_CONN_CLOSED)
         trim(&c->in);
 }
 
-static void take_plain(struct conn *c, const char *data, size_t len)
+static void take_plain(struct net_conn *c, const char *data, size_t len)
 {
     if (c->in.len == 0) {
         size_t used = c->server->events->on_data(c->x, data, len);
 
-        if (c->state == CONN_OPEN)
+        if (c->state == NET_CONN_OPEN)
             buf_append(&c->in, data + used, len - used);
     } else {
         buf_append(&c->in, data, len);
@@ -158,26 +158,26 @@ static void take_plain(struct conn *c, const char *data, size_t len)
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
-    struct conn *c = handle->data;
+    struct net_conn *c = handle->data;
 
     (void)suggested;
-    *ret = uv_buf_init(c->server->scratch, SERVER_SCRATCH);
+    *ret = uv_buf_init(c->server->scratch, NET_SCRATCH);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
-    struct conn *c = stream->data;
+    struct net_conn *c = stream->data;
 
-    if (n == 0 || c->state == CONN_CLOSED)
+    if (n == 0 || c->state == NET_CONN_CLOSED)
         return;
     if (n == UV_EOF) {
         peer_ended(c);
     } else if (n < 0) {
-        conn_destroy(c, true);
-    } else if (c->state == CONN_ENDING) {
+        net_conn_destroy(c, true);
+    } else if (c->state == NET_CONN_ENDING) {
         c->dropped += (size_t)n;
         if (c->dropped > LINGER_BYTES)
-            conn_destroy(c, false);
+            net_conn_destroy(c, false);
     } else if (c->tls) {
         take_tls(c, buf->base, (size_t)n);
     } else {
@@ -186,30 +186,30 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     update_reading(c);
 }
 
-static void start_reading(struct conn *c)
+static void start_reading(struct net_conn *c)
 {
     if (uv_read_start(&c->uv.stream, on_alloc, on_read) < 0)
-        server_turn_add(c); /* the flush will meet the broken socket */
+        net_server_turn_add(c); /* the flush will meet the broken socket */
 }
 
 static void on_written(uv_write_t *req, int status)
 {
-    struct conn *c = req->data;
+    struct net_conn *c = req->data;
 
     c->sending = false;
     buf_clear(&c->flying);
     trim(&c->flying);
-    if (c->state == CONN_CLOSED)
+    if (c->state == NET_CONN_CLOSED)
         return;
     if (status < 0)
-        conn_destroy(c, true);
+        net_conn_destroy(c, true);
     else
-        server_turn_add(c);
+        net_server_turn_add(c);
 }
 
 static void on_guard(uv_timer_t *timer)
 {
-    struct conn *c = timer->data;
+    struct net_conn *c = timer->data;
     size_t left = uv_stream_get_write_queue_size(&c->uv.stream);
 
     if (c->sending && left + STALL_BYTES <= c->guard_left) {
@@ -217,33 +217,33 @@ static void on_guard(uv_timer_t *timer)
         (void)uv_timer_start(&c->guard, on_guard, c->server->limits.stall_ms, 0);
         return;
     }
-    conn_destroy(c, true);
+    net_conn_destroy(c, true);
 }
 
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
-    struct conn *c = req->data;
+    struct net_conn *c = req->data;
 
-    if (c->state != CONN_CLOSED && (status < 0 || c->eof))
-        conn_destroy(c, false);
+    if (c->state != NET_CONN_CLOSED && (status < 0 || c->eof))
+        net_conn_destroy(c, false);
 }
 
 /* Everything is out. */
-static void flushed(struct conn *c)
+static void flushed(struct net_conn *c)
 {
     trim(&c->out);
     trim(&c->wire);
-    if (c->state == CONN_ENDING) {
+    if (c->state == NET_CONN_ENDING) {
         if (c->shut)
             return;
         c->shut = true;
         c->shutdown_req.data = c;
         (void)uv_timer_start(&c->guard, on_guard, LINGER_MS, 0);
         if (uv_shutdown(&c->shutdown_req, &c->uv.stream, on_shutdown) < 0)
-            conn_destroy(c, false);
+            net_conn_destroy(c, false);
         return;
     }
-    if (c->state == CONN_OPEN) {
+    if (c->state == NET_CONN_OPEN) {
         (void)uv_timer_stop(&c->guard);
         if (c->stopped) {
             c->stopped = false;
@@ -253,7 +253,7 @@ static void flushed(struct conn *c)
 }
 
 /* Hands what the socket does not take now to libuv. */
-static void send_later(struct conn *c, struct buf *from)
+static void send_later(struct net_conn *c, struct buf *from)
 {
     c->flying = *from;
     *from = (struct buf){0};
@@ -264,34 +264,34 @@ static void send_later(struct conn *c, struct buf *from)
 
     if (uv_write(&c->write_req, &c->uv.stream, &rest, 1, on_written) < 0) {
         c->sending = false;
-        conn_destroy(c, true);
+        net_conn_destroy(c, true);
         return;
     }
     c->guard_left = c->flying.len;
-    if (c->state != CONN_HANDSHAKE)
+    if (c->state != NET_CONN_HANDSHAKE)
         (void)uv_timer_start(&c->guard, on_guard, c->server->limits.stall_ms, 0);
 }
 
-void conn_flush(struct conn *c)
+void net_conn_flush(struct net_conn *c)
 {
     struct buf *from = c->tls ? &c->wire : &c->out;
 
-    if (c->state != CONN_CLOSED && conn_pending(c) > c->server->limits.out_max)
-        conn_destroy(c, true);
-    if (c->state == CONN_CLOSED || c->sending)
+    if (c->state != NET_CONN_CLOSED && net_conn_pending(c) > c->server->limits.out_max)
+        net_conn_destroy(c, true);
+    if (c->state == NET_CONN_CLOSED || c->sending)
         return;
     if (c->tls && c->out.len > 0) {
         (void)tls_write(c->tls, c->out.data, c->out.len, &c->wire, NULL);
         buf_clear(&c->out);
     }
-    if (c->tls && c->state == CONN_ENDING && !c->shut)
+    if (c->tls && c->state == NET_CONN_ENDING && !c->shut)
         tls_end(c->tls, &c->wire);
     if (from->len > 0) {
         uv_buf_t all = uv_buf_init(from->data, (unsigned)from->len);
         int n = uv_try_write(&c->uv.stream, &all, 1);
 
         if (n < 0 && n != UV_EAGAIN) {
-            conn_destroy(c, true);
+            net_conn_destroy(c, true);
             return;
         }
         buf_consume(from, n > 0 ? (size_t)n : 0);
@@ -303,52 +303,52 @@ void conn_flush(struct conn *c)
     update_reading(c);
 }
 
-bool conn_write(struct conn *c, const void *data, size_t len)
+bool net_conn_write(struct net_conn *c, const void *data, size_t len)
 {
-    if (c->state != CONN_OPEN)
+    if (c->state != NET_CONN_OPEN)
         return false;
     buf_append(&c->out, data, len);
-    server_turn_add(c);
-    if (conn_pending(c) > c->server->limits.out_high)
+    net_server_turn_add(c);
+    if (net_conn_pending(c) > c->server->limits.out_high)
         c->stopped = true;
     return !c->stopped;
 }
 
-void conn_close(struct conn *c)
+void net_conn_close(struct net_conn *c)
 {
-    if (c->state != CONN_OPEN)
+    if (c->state != NET_CONN_OPEN)
         return;
-    c->state = CONN_ENDING;
+    c->state = NET_CONN_ENDING;
     c->x = NULL;
     (void)uv_timer_stop(&c->deadline);
     if (!c->sending)
         (void)uv_timer_start(&c->guard, on_guard, c->server->limits.stall_ms, 0);
-    server_turn_add(c);
+    net_server_turn_add(c);
     update_reading(c);
 }
 
-void conn_abort(struct conn *c)
+void net_conn_abort(struct net_conn *c)
 {
-    conn_destroy(c, false);
+    net_conn_destroy(c, false);
 }
 
-void conn_resume(struct conn *c)
+void net_conn_resume(struct net_conn *c)
 {
     c->redeliver = true;
-    server_turn_add(c);
+    net_server_turn_add(c);
 }
 
 static void on_deadline(uv_timer_t *timer)
 {
-    struct conn *c = timer->data;
+    struct net_conn *c = timer->data;
 
-    if (c->state == CONN_OPEN)
+    if (c->state == NET_CONN_OPEN)
         c->server->events->on_deadline(c->x);
 }
 
-void conn_deadline(struct conn *c, uint64_t ms)
+void net_conn_deadline(struct net_conn *c, uint64_t ms)
 {
-    if (c->state != CONN_OPEN)
+    if (c->state != NET_CONN_OPEN)
         return;
     if (ms == 0)
         (void)uv_timer_stop(&c->deadline);
@@ -356,22 +356,22 @@ void conn_deadline(struct conn *c, uint64_t ms)
         (void)uv_timer_start(&c->deadline, on_deadline, ms, 0);
 }
 
-pid_t conn_peer_pid(const struct conn *c)
+pid_t net_conn_peer_pid(const struct net_conn *c)
 {
     return c->peer_pid;
 }
 
-uid_t conn_peer_uid(const struct conn *c)
+uid_t net_conn_peer_uid(const struct net_conn *c)
 {
     return c->peer_uid;
 }
 
-const char *conn_peer_text(const struct conn *c)
+const char *net_conn_peer_text(const struct net_conn *c)
 {
     return c->peer;
 }
 
-static void learn_unix_peer(struct conn *c)
+static void learn_unix_peer(struct net_conn *c)
 {
     struct ucred cred = {0};
     socklen_t len = sizeof(cred);
@@ -385,7 +385,7 @@ static void learn_unix_peer(struct conn *c)
     }
 }
 
-static void learn_tcp_peer(struct conn *c)
+static void learn_tcp_peer(struct net_conn *c)
 {
     struct sockaddr_storage from = {0};
     int len = sizeof(from);
@@ -406,8 +406,8 @@ static void learn_tcp_peer(struct conn *c)
     (void)str_format(c->peer, sizeof(c->peer), "%s:%u", text, port);
 }
 
-/* Links C to its server; from here on only conn_destroy() ends it. */
-static void adopt(struct conn *c, struct server *s)
+/* Links C to its server; from here on only net_conn_destroy() ends it. */
+static void adopt(struct net_conn *c, struct net_server *s)
 {
     c->server = s;
     c->next = s->conns;
@@ -425,10 +425,10 @@ static void adopt(struct conn *c, struct server *s)
     c->guard.data = c;
 }
 
-void conn_accept(struct listener *l)
+void net_conn_accept(struct listener *l)
 {
-    struct server *s = l->server;
-    struct conn *c = xcalloc(1, sizeof(*c));
+    struct net_server *s = l->server;
+    struct net_conn *c = xcalloc(1, sizeof(*c));
 
     if (l->tls)
         (void)uv_tcp_init(s->loop, &c->uv.tcp);
@@ -436,7 +436,7 @@ void conn_accept(struct listener *l)
         (void)uv_pipe_init(s->loop, &c->uv.pipe, 0);
     adopt(c, s);
     if (uv_accept(&l->uv.stream, &c->uv.stream) < 0 || s->n_conns > s->limits.connections_max) {
-        conn_destroy(c, false);
+        net_conn_destroy(c, false);
         return;
     }
     if (l->tls) {

@@ -4,8 +4,8 @@
  * Output of one turn of the loop is gathered and sent at its end, after before_flush: what is
  * promised in it can be made durable there first, for all connections in one go. Loop thread only.
  */
-#ifndef BERTH_IO_SERVER_H
-#define BERTH_IO_SERVER_H
+#ifndef BERTH_IO_NET_SERVER_H
+#define BERTH_IO_NET_SERVER_H
 
 #include "core/base/err.h"
 #include "core/io/tls.h"
@@ -16,67 +16,68 @@
 #include <sys/types.h>
 #include <uv.h>
 
-struct server;
-struct conn;
+struct net_server;
+struct net_conn;
 
-struct server_limits {
+struct net_server_limits {
     unsigned connections_max; /* beyond it a new connection is closed at once */
     size_t in_max;            /* input that may wait for its consumer; then reading stops */
-    size_t out_high; /* output that may wait for the peer before conn_write() says stop; no more is
-                        read from it meanwhile */
+    size_t out_high; /* output that may wait for the peer before net_conn_write() says stop; no more
+                        is read from it meanwhile */
     size_t out_max;  /* a connection with more is ended */
     uint64_t handshake_ms; /* until TLS is up */
     uint64_t stall_ms;     /* a peer that takes no output for so long is gone */
 };
 
-struct server_events {
+struct net_server_events {
     /* A connection is ready (TLS is up). Returns what the other events get as X; NULL refuses it.
      */
-    void *(*on_open)(struct conn *c, void *arg);
+    void *(*on_open)(struct net_conn *c, void *arg);
     /* Returns how many bytes it used. The rest comes again with more behind it, or after
-     * conn_resume(). */
+     * net_conn_resume(). */
     size_t (*on_data)(void *x, const char *data, size_t len);
     void (*on_eof)(void *x);      /* the peer sends no more */
-    void (*on_drain)(void *x);    /* after conn_write() said stop: all is out */
-    void (*on_deadline)(void *x); /* the time of conn_deadline() is up */
-    void (*on_close)(void *x);    /* it broke; C is gone after this. Not after conn_close() */
+    void (*on_drain)(void *x);    /* after net_conn_write() said stop: all is out */
+    void (*on_deadline)(void *x); /* the time of net_conn_deadline() is up */
+    void (*on_close)(void *x);    /* it broke; C is gone after this. Not after net_conn_close() */
     /* Before the output of a turn is sent. False: it must not be; those connections break. */
     bool (*before_flush)(void *arg);
 };
 
-struct server *server_new(uv_loop_t *loop, const struct server_limits *limits,
-                          const struct server_events *events, void *arg);
+struct net_server *net_server_new(uv_loop_t *loop, const struct net_server_limits *limits,
+                                  const struct net_server_events *events, void *arg);
 /* Ends listeners and connections (with on_close). The loop must turn once more for the memory. NULL
  * is fine. */
-void server_free(struct server *s);
+void net_server_free(struct net_server *s);
 /* Stops listening; connections stay. */
-void server_stop_listening(struct server *s);
-unsigned server_connections(const struct server *s);
+void net_server_stop_listening(struct net_server *s);
+unsigned net_server_connections(const struct net_server *s);
 
 /* Takes over PATH: a stale socket is replaced, one that answers is ERR_EXISTS. Owner and mode are
  * set before anyone can connect; uid/gid -1: leave. */
-int server_listen_unix(struct server *s, const char *path, mode_t mode, uid_t uid, gid_t gid,
-                       struct err *err);
+int net_server_listen_unix(struct net_server *s, const char *path, mode_t mode, uid_t uid,
+                           gid_t gid, struct err *err);
 /* ADDRESS is a numeric IPv4 or IPv6 address. ERR_EXISTS: "port N is taken by another program". TLS
  * is borrowed and outlives S. */
-int server_listen_tls(struct server *s, const char *address, uint16_t port, struct tls_server *tls,
-                      struct err *err);
+int net_server_listen_tls(struct net_server *s, const char *address, uint16_t port,
+                          struct tls_server *tls, struct err *err);
 /* New connections use TLS from now on (a renewed certificate). */
-void server_set_tls(struct server *s, struct tls_server *tls);
+void net_server_set_tls(struct net_server *s, struct tls_server *tls);
 
 /* Queues a copy. False: more than out_high waits; go on at on_drain. */
-bool conn_write(struct conn *c, const void *data, size_t len);
-size_t conn_pending(const struct conn *c);
+bool net_conn_write(struct net_conn *c, const void *data, size_t len);
+size_t net_conn_pending(const struct net_conn *c);
 /* Ends it: what is queued is sent first, no event comes any more, C is gone for the caller. */
-void conn_close(struct conn *c);
+void net_conn_close(struct net_conn *c);
 /* Ends it at once, dropping what is queued. */
-void conn_abort(struct conn *c);
+void net_conn_abort(struct net_conn *c);
 /* Input that on_data left over is offered again, at the end of this turn. */
-void conn_resume(struct conn *c);
+void net_conn_resume(struct net_conn *c);
 /* on_deadline in MS milliseconds; replaces the one before. 0: none. */
-void conn_deadline(struct conn *c, uint64_t ms);
-pid_t conn_peer_pid(const struct conn *c);        /* 0 unless a unix socket */
-uid_t conn_peer_uid(const struct conn *c);        /* (uid_t)-1 unless a unix socket */
-const char *conn_peer_text(const struct conn *c); /* "127.0.0.1:51234" or "unix"; borrowed */
+void net_conn_deadline(struct net_conn *c, uint64_t ms);
+pid_t net_conn_peer_pid(const struct net_conn *c); /* 0 unless a unix socket */
+uid_t net_conn_peer_uid(const struct net_conn *c); /* (uid_t)-1 unless a unix socket */
+const char *net_conn_peer_text(
+    const struct net_conn *c); /* "127.0.0.1:51234" or "unix"; borrowed */
 
 #endif

@@ -1,6 +1,6 @@
-/* See server.h: listeners, the list of connections and the end of the loop's turn. The connections
- * themselves are in conn.c. */
-#include "core/io/server_conn.h"
+/* See net_server.h: listeners, the list of connections and the end of the loop's turn. The
+ * connections themselves are in net_conn.c. */
+#include "core/io/net_conn.h"
 
 #include "core/base/mem.h"
 #include "core/base/str.h"
@@ -14,15 +14,15 @@
 
 #define BACKLOG 511
 
-void server_unref(struct server *s)
+void net_server_unref(struct net_server *s)
 {
     if (--s->refs == 0)
         free(s);
 }
 
-void server_turn_add(struct conn *c)
+void net_server_turn_add(struct net_conn *c)
 {
-    struct server *s = c->server;
+    struct net_server *s = c->server;
 
     if (c->turn_pprev)
         return;
@@ -33,7 +33,7 @@ void server_turn_add(struct conn *c)
     c->turn_pprev = &s->turn;
 }
 
-void server_turn_remove(struct conn *c)
+void net_server_turn_remove(struct net_conn *c)
 {
     if (!c->turn_pprev)
         return;
@@ -44,13 +44,13 @@ void server_turn_remove(struct conn *c)
 }
 
 /* Calls on_data again for those who asked for it. */
-static void redeliver_all(struct server *s)
+static void redeliver_all(struct net_server *s)
 {
-    struct conn *c = s->turn;
+    struct net_conn *c = s->turn;
 
     while (c) {
         if (c->redeliver) {
-            conn_redeliver(c);
+            net_conn_redeliver(c);
             c = s->turn; /* the list may have changed under us */
         } else {
             c = c->turn_next;
@@ -63,34 +63,34 @@ static void redeliver_all(struct server *s)
  * before_flush. */
 static void on_prepare(uv_prepare_t *prepare)
 {
-    struct server *s = prepare->data;
+    struct net_server *s = prepare->data;
 
     while (s->turn) {
         redeliver_all(s);
 
         bool keep = !s->events->before_flush || s->events->before_flush(s->arg);
 
-        struct conn *batch = s->turn;
+        struct net_conn *batch = s->turn;
 
         s->turn = NULL;
         if (batch)
             batch->turn_pprev = &batch;
         while (batch) {
-            struct conn *c = batch;
+            struct net_conn *c = batch;
 
-            server_turn_remove(c);
+            net_server_turn_remove(c);
             if (keep)
-                conn_flush(c);
+                net_conn_flush(c);
             else
-                conn_destroy(c, true);
+                net_conn_destroy(c, true);
         }
     }
 }
 
-struct server *server_new(uv_loop_t *loop, const struct server_limits *limits,
-                          const struct server_events *events, void *arg)
+struct net_server *net_server_new(uv_loop_t *loop, const struct net_server_limits *limits,
+                                  const struct net_server_events *events, void *arg)
 {
-    struct server *s = xcalloc(1, sizeof(*s));
+    struct net_server *s = xcalloc(1, sizeof(*s));
 
     s->loop = loop;
     s->limits = *limits;
@@ -107,14 +107,14 @@ struct server *server_new(uv_loop_t *loop, const struct server_limits *limits,
 static void on_listener_closed(uv_handle_t *handle)
 {
     struct listener *l = handle->data;
-    struct server *s = l->server;
+    struct net_server *s = l->server;
 
     free(l->path);
     free(l);
-    server_unref(s);
+    net_server_unref(s);
 }
 
-void server_stop_listening(struct server *s)
+void net_server_stop_listening(struct net_server *s)
 {
     while (s->listeners) {
         struct listener *l = s->listeners;
@@ -129,32 +129,32 @@ void server_stop_listening(struct server *s)
 
 static void on_prepare_closed(uv_handle_t *handle)
 {
-    server_unref(handle->data);
+    net_server_unref(handle->data);
 }
 
-void server_free(struct server *s)
+void net_server_free(struct net_server *s)
 {
     if (!s)
         return;
     s->freed = true;
-    server_stop_listening(s);
-    for (struct conn *c = s->conns, *next; c; c = next) {
+    net_server_stop_listening(s);
+    for (struct net_conn *c = s->conns, *next; c; c = next) {
         next = c->next;
-        conn_destroy(c, true);
+        net_conn_destroy(c, true);
     }
     uv_close((uv_handle_t *)&s->prepare, on_prepare_closed);
 }
 
-unsigned server_connections(const struct server *s)
+unsigned net_server_connections(const struct net_server *s)
 {
     return s->n_conns;
 }
 
-void server_conn_gone(struct conn *c)
+void net_server_conn_gone(struct net_conn *c)
 {
-    struct server *s = c->server;
+    struct net_server *s = c->server;
 
-    server_turn_remove(c);
+    net_server_turn_remove(c);
     if (c->prev)
         c->prev->next = c->next;
     else
@@ -163,16 +163,16 @@ void server_conn_gone(struct conn *c)
         c->next->prev = c->prev;
     s->n_conns--;
     free(c);
-    server_unref(s);
+    net_server_unref(s);
 }
 
 static void on_connection(uv_stream_t *stream, int status)
 {
     if (status == 0)
-        conn_accept(stream->data);
+        net_conn_accept(stream->data);
 }
 
-static struct listener *listener_new(struct server *s)
+static struct listener *listener_new(struct net_server *s)
 {
     struct listener *l = xcalloc(1, sizeof(*l));
 
@@ -183,7 +183,7 @@ static struct listener *listener_new(struct server *s)
 /* Hands the initialised listener to the server, or closes it. */
 static int listener_start(struct listener *l, const char *what, struct err *err)
 {
-    struct server *s = l->server;
+    struct net_server *s = l->server;
     int status = uv_listen(&l->uv.stream, BACKLOG, on_connection);
 
     l->uv.handle.data = l;
@@ -245,8 +245,8 @@ static int bind_unix(const char *path, mode_t mode, uid_t uid, gid_t gid, struct
     return taken;
 }
 
-int server_listen_unix(struct server *s, const char *path, mode_t mode, uid_t uid, gid_t gid,
-                       struct err *err)
+int net_server_listen_unix(struct net_server *s, const char *path, mode_t mode, uid_t uid,
+                           gid_t gid, struct err *err)
 {
     int fd = bind_unix(path, mode, uid, gid, err);
     struct stat st = {0};
@@ -264,8 +264,8 @@ int server_listen_unix(struct server *s, const char *path, mode_t mode, uid_t ui
     return listener_start(l, path, err);
 }
 
-int server_listen_tls(struct server *s, const char *address, uint16_t port, struct tls_server *tls,
-                      struct err *err)
+int net_server_listen_tls(struct net_server *s, const char *address, uint16_t port,
+                          struct tls_server *tls, struct err *err)
 {
     struct sockaddr_storage to = {0};
     char what[80];
@@ -299,7 +299,7 @@ int server_listen_tls(struct server *s, const char *address, uint16_t port, stru
     return 0;
 }
 
-void server_set_tls(struct server *s, struct tls_server *tls)
+void net_server_set_tls(struct net_server *s, struct tls_server *tls)
 {
     for (struct listener *l = s->listeners; l; l = l->next)
         if (l->tls)
