@@ -49,7 +49,8 @@ void rest_reply_err(struct http_exchange *x, bool module, const struct err *err)
 
     while (i + 1 < ARRAY_LEN(errors) && errors[i].kind != err->kind)
         i++;
-    (void)getrandom(random, sizeof(random), GRND_NONBLOCK);
+    if (getrandom(random, sizeof(random), GRND_NONBLOCK) < 0)
+        random[0] = clock_mono_ms(); /* it only has to tell one answer from another */
     (void)str_format(tracking, sizeof(tracking), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
     clock_format(when, sizeof(when), clock_wall_ms());
     (void)str_format(text, sizeof(text), "ErrorCode:%s;%s",
