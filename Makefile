@@ -104,6 +104,7 @@ MAIN.berth-hub := vm/guest/hub/main.c
 BINS := $(foreach p,$(PROGRAMS),$(if $(wildcard $(MAIN.$(p))),$(BUILD)/$(p)))
 
 .DELETE_ON_ERROR:
+.SECONDARY:
 .SECONDEXPANSION:
 .SUFFIXES:
 .PHONY: all run deps deps-test bundle test unit integration e2e asan tsan fuzz fuzz-run tidy cppcheck scan lint fmt \
