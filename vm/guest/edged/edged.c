@@ -213,7 +213,8 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
     return e->mgmt ? 0 : -1;
 }
 
-static void end(struct edged *e)
+/* True where something still holds the loop. */
+static bool end(struct edged *e)
 {
     mgmt_free(e->mgmt);
     cloud_free(e->cloud);
@@ -228,7 +229,7 @@ static void end(struct edged *e)
     for (int i = 0; i < CLOSE_TURNS && uv_loop_alive(&e->loop); i++)
         (void)uv_run(&e->loop, UV_RUN_NOWAIT);
     docker_free(e->docker);
-    (void)uv_loop_close(&e->loop);
+    return uv_loop_close(&e->loop) < 0;
 }
 
 int edged_run(const struct config *config, const struct edged_options *options, struct err *err)
@@ -244,6 +245,6 @@ int edged_run(const struct config *config, const struct edged_options *options, 
         notify_systemd("READY=1");
         (void)uv_run(&e.loop, UV_RUN_DEFAULT);
     }
-    end(&e);
-    return status;
+    bool busy = end(&e);
+    return status == 0 && busy ? 1 : status;
 }

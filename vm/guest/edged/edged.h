@@ -14,7 +14,8 @@ struct edged_options {
 };
 
 /* Runs until SIGTERM or SIGINT, or until a restart is asked for. CONFIG is borrowed. -1: it could
- * not begin. */
+ * not begin. 1: it ended, but a name is still being looked up: only _exit() does not wait for that.
+ */
 int edged_run(const struct config *config, const struct edged_options *options, struct err *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define EXIT_SETTINGS 153 /* as Microsoft's daemon: a restart would not help */
 
@@ -107,10 +108,13 @@ static int run(const struct arguments *a)
     }
     if (a->check)
         return EXIT_SUCCESS;
-    if (edged_run(&config, &a->options, &err) < 0) {
+    int status = edged_run(&config, &a->options, &err);
+    if (status < 0) {
         print_err(&err);
         return EXIT_FAILURE;
     }
+    if (status > 0)
+        _exit(EXIT_SUCCESS);
     return EXIT_SUCCESS;
 }
 
