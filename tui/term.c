@@ -184,10 +184,14 @@ int term_open(struct err *err)
         return err_hint(err, "use the commands instead: berth status, berth --help");
     }
     (void)setlocale(LC_ALL, "");
-    if (!name || !*name || setupterm(name, STDOUT_FILENO, &status) != 0 || !cursor_address)
+    if (!name || !*name || setupterm(name, STDOUT_FILENO, &status) != 0)
         return refuse(err, name ? name : "");
-    term.ansi = str_starts(cursor_address, "\033[");
+    bool can = cursor_address != NULL;
+    term.ansi = can && str_starts(cursor_address, "\033[");
     restore_text(restore, sizeof(restore));
+    (void)del_curterm(cur_term); /* curses makes one of its own */
+    if (!can)
+        return refuse(err, name);
     if (tty_guard(STDIN_FILENO, restore, err) < 0)
         return -1;
     term.screen = newterm(name, stdout, stdin);
