@@ -47,11 +47,11 @@ void host_judge_accel(struct host_check *c, const struct accel_choice *accel,
     }
     c->light = LIGHT_WARN;
     TEXT(c, "not usable: %s. The VM is emulated, several times slower", accel->why);
-    STR_SET(c->hint, accel->hint);
+    STR_SET(c->hint, accel->hint[0] ? accel->hint : "You can go on: the VM works without it.");
     if (str_eq(plan->accel, "kvm")) {
         c->light = LIGHT_BAD;
         TEXT(c, "not usable: %s", accel->why);
-        if (!c->hint[0])
+        if (!accel->hint[0])
             HINT(c, "Choose \"auto\" in the plan.");
     }
 }
