@@ -71,6 +71,13 @@ static int wrong_size(const char *path, bool shorter, struct err *err)
     return err_hint(err, "The file is damaged. Copy or build the bundle again (make bundle).");
 }
 
+static int write_failed(const char *path, int why, struct err *err)
+{
+    err_sys(err, why, "write %s", path);
+    return why == ENOSPC || why == EDQUOT ? err_hint(err, "Free some space there, then try again.")
+                                          : -1;
+}
+
 /* Reads FROM to its end through the hash, and writes to TO where that is not negative. FROM_PATH
  * and TO_PATH are for messages. */
 static int pump(struct pass *p, int from, const char *from_path, int to, const char *to_path,
@@ -91,7 +98,7 @@ static int pump(struct pass *p, int from, const char *from_path, int to, const c
         if (at + (uint64_t)n > want->size)
             return wrong_size(from_path, false, err);
         if (to >= 0 && write_block(to, p->block, (size_t)n, (off_t)at) < 0)
-            return err_sys(err, errno, "write %s", to_path);
+            return write_failed(to_path, errno, err);
         digest_update(d, p->block, (size_t)n);
         at += (uint64_t)n;
         p->done += (uint64_t)n;
@@ -153,7 +160,7 @@ static int copy_part(struct pass *p, const char *slot_dir, enum bundle_part part
 
     int result = pump(p, from, source, to, tmp, &p->bundle->files[part], err);
     if (result == 0 && (fchmod(to, 0644) < 0 || fsync(to) < 0))
-        result = err_sys(err, errno, "write %s", tmp);
+        result = write_failed(tmp, errno, err);
     if (result == 0 && rename(tmp, target) < 0)
         result = err_sys(err, errno, "write %s", target);
     if (result < 0)
