@@ -1,5 +1,6 @@
 /* Remote sessions against a private sshd on loopback with keys of its own, and against peers that
  * misbehave. */
+#define SSHD_EXTRA "RekeyLimit 24M\n" /* key exchanges in the middle of the streams */
 #include "core/io/http_client.h"
 #include "tests/support/sshd.h"
 

@@ -23,6 +23,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#ifndef SSHD_EXTRA
+#define SSHD_EXTRA "" /* more lines for its configuration */
+#endif
+
 static int failures;
 static char dir[] = "/tmp/berth-ssh-XXXXXX";
 static char *user_key, *host_key, *host_line;
@@ -30,7 +34,8 @@ static const char *user_name;
 static uint16_t sshd_port;
 static pid_t sshd_pid;
 
-static void report(const char *name, bool ok, const char *fmt, ...) ATTR_PRINTF(3, 4);
+static void report(const char *name, bool ok, const char *fmt, ...) ATTR_PRINTF(3, 4)
+    __attribute__((unused));
 static void report(const char *name, bool ok, const char *fmt, ...)
 {
     if (ok) {
@@ -91,7 +96,7 @@ static void sshd_start(void)
                "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\n"
                "StrictModes no\nPidFile none\nPermitRootLogin prohibit-password\nMaxSessions 64\n"
                "AllowStreamLocalForwarding yes\nAllowTcpForwarding local\nMaxStartups 100\n"
-               "RekeyLimit 24M\nLogLevel ERROR\n",
+               "LogLevel ERROR\n" SSHD_EXTRA,
                sshd_port, host_key, dir);
     (void)snprintf(config, sizeof(config), "%s/authorized", dir);
     (void)file_write(config, keys.data, keys.len, 0644, NULL);
