@@ -58,7 +58,7 @@ void engine_touch(struct engine *e)
         state_touch(e->state);
 }
 
-/* ------------------------------------------------------------------------------------------ end */
+/* ---- end ---- */
 
 static bool is_idle(const struct engine *e)
 {
@@ -120,8 +120,13 @@ void engine_end(struct engine *e, const char *why)
     jobs_stop(e->jobs, on_jobs_stopped);
 }
 
-/* ------------------------------------------------------------------------------------------ begin
- */
+void engine_close(struct engine *e)
+{
+    uv_close((uv_handle_t *)&e->end_timer, NULL);
+    (void)uv_run(e->loop, UV_RUN_DEFAULT);
+}
+
+/* ---- begin ---- */
 
 static void on_reconciled(struct engine *e)
 {

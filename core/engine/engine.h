@@ -39,6 +39,9 @@ int engine_open(struct engine *e, uv_loop_t *loop, uint64_t idle_exit_ms, struct
  * soon after. Safe to call twice. */
 void engine_end(struct engine *e, const char *why);
 
+/* After uv_run() returned: the last handle goes. */
+void engine_close(struct engine *e);
+
 /* Something that the snapshot shows has changed. */
 void engine_touch(struct engine *e);
 

@@ -38,8 +38,7 @@ static void job_undo(struct job *job);
 static void step_undone(struct job *job, const struct err *err);
 static void job_close(struct job *job, enum job_state state);
 
-/* ------------------------------------------------------------------------------------------
- * journal */
+/* ---- journal ---- */
 
 static void write_run(uv_work_t *req)
 {
@@ -90,8 +89,7 @@ static const struct job_step_def *step_def(const struct job *job)
     return &job->kind->steps[job->status.step];
 }
 
-/* ------------------------------------------------------------------------------------------ what
- * people see */
+/* ---- what people see ---- */
 
 void job_changed(struct job *job)
 {
@@ -138,8 +136,7 @@ static void show_step(struct job *job, enum light light)
     job_changed(job);
 }
 
-/* ------------------------------------------------------------------------------------------ cancel
- * and limit */
+/* ---- cancel and limit ---- */
 
 static void interrupt_step(struct job *job)
 {
@@ -172,8 +169,7 @@ static void on_limit(uv_timer_t *timer)
     interrupt_step(job);
 }
 
-/* ------------------------------------------------------------------------------------------
- * forward */
+/* ---- forward ---- */
 
 static void step_begun(struct job *job, const struct err *err)
 {
@@ -274,8 +270,7 @@ void job_step_done(struct job *job, const struct err *err)
     write_queue(w);
 }
 
-/* ------------------------------------------------------------------------------------------ back
- */
+/* ---- back ---- */
 
 /* The journal could not be written, the disk is full perhaps: taking back goes on, since it is what
  * frees it. */
@@ -352,8 +347,7 @@ static void job_undo(struct job *job)
     job_close(job, error->kind == ERR_CANCELLED ? JOB_STATE_CANCELLED : JOB_STATE_FAILED);
 }
 
-/* ------------------------------------------------------------------------------------------ end
- * and begin */
+/* ---- end and begin ---- */
 
 static void job_closed(struct job *job, const struct err *err)
 {

@@ -52,8 +52,7 @@ static struct guest *find_guest(void *arg, struct err *err)
     return vms_guest(c->sandbox.engine->vms, c->vm, err);
 }
 
-/* ------------------------------------------------------------------------------------------
- * context */
+/* ---- context ---- */
 
 static void *ctx_new_of(struct engine *e, const cJSON *params,
                         const struct provision_method *method, struct err *err)
@@ -120,8 +119,7 @@ int job_provision_set_string(struct job *job, const char *text, size_t len, stru
     return provision_set_string(c->run, text, len, err);
 }
 
-/* ------------------------------------------------------------------------------------------ steps
- */
+/* ---- steps ---- */
 
 static size_t run_step(const struct job *job, const struct provision_ctx *c)
 {
@@ -160,8 +158,7 @@ static void undo_step(struct job *job, void *ctx)
     provision_undo(c->run, run_step(job, c));
 }
 
-/* ------------------------------------------------------------------------------------------ tables
- */
+/* ---- tables ---- */
 
 static struct job_step_def string_steps[MODEL_STEPS_MAX];
 static struct job_step_def sandbox_steps[MODEL_STEPS_MAX] = {

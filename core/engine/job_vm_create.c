@@ -41,8 +41,7 @@ static void *ctx_new(void *owner, const cJSON *params, struct err *err)
     return c;
 }
 
-/* ------------------------------------------------------------------------------------------ check
- */
+/* ---- check ---- */
 
 static int check_host(struct job_work *work, void *ctx, struct err *err)
 {
@@ -70,8 +69,7 @@ static void apply_check(struct job *job, void *ctx)
     job_work(job, check_host);
 }
 
-/* ------------------------------------------------------------------------------------------
- * identity */
+/* ---- identity ---- */
 
 static int prepare(struct job_work *work, void *ctx, struct err *err)
 {
@@ -128,8 +126,7 @@ static void undo_prepare(struct job *job, void *ctx)
     job_work(job, remove_files);
 }
 
-/* ------------------------------------------------------------------------------------------ image
- * and disk */
+/* ---- image and disk ---- */
 
 static void on_copied(void *arg, uint64_t done, uint64_t total)
 {

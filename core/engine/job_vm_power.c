@@ -31,8 +31,7 @@ static const struct job_step_def restart_steps[] = {
      .apply = step_wait_ready, .again = true},
 };
 
-/* ------------------------------------------------------------------------------------------ delete
- */
+/* ---- delete ---- */
 
 static int purge(struct job_work *work, void *ctx, struct err *err)
 {

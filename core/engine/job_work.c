@@ -75,8 +75,7 @@ void job_work_collect(struct job *job)
         job_changed(job);
 }
 
-/* ------------------------------------------------------------------------------------------ in the
- * thread */
+/* ---- in the thread ---- */
 
 const atomic_bool *job_work_cancel(const struct job_work *work)
 {

@@ -76,8 +76,7 @@ void jobs_free(struct jobs *jobs)
     uv_close((uv_handle_t *)&jobs->tick, on_handle_closed);
 }
 
-/* ------------------------------------------------------------------------------------------
- * looking things up */
+/* ---- looking things up ---- */
 
 size_t jobs_running(const struct jobs *jobs)
 {
@@ -128,8 +127,7 @@ static const struct job_kind *kind_find(const struct jobs *jobs, const char *nam
     return NULL;
 }
 
-/* ------------------------------------------------------------------------------------------
- * estimate */
+/* ---- estimate ---- */
 
 uint64_t jobs_usual_ms(const struct jobs *jobs, const struct job_kind *kind, size_t step)
 {
@@ -185,8 +183,7 @@ static void on_tick(uv_timer_t *timer)
     jobs->options.on_change(jobs->options.owner);
 }
 
-/* ------------------------------------------------------------------------------------------ start,
- * cancel, end */
+/* ---- start, cancel, end ---- */
 
 static struct job *job_new(struct jobs *jobs, const struct job_kind *kind, cJSON *take_params,
                            struct err *err)
@@ -321,8 +318,7 @@ void jobs_stop(struct jobs *jobs, void (*done)(void *owner))
     jobs_check_stopped(jobs);
 }
 
-/* ------------------------------------------------------------------------------------------ after
- * a start of the engine */
+/* ---- after a start of the engine ---- */
 
 static void history_from(struct jobs *jobs, const struct journal_replay *r)
 {

@@ -34,8 +34,7 @@ static void crash_point(void)
         _exit(137);
 }
 
-/* ------------------------------------------------------------------------------------------
- * writing */
+/* ---- writing ---- */
 
 static int write_line(struct journal *j, const cJSON *json, struct err *err)
 {
@@ -132,8 +131,7 @@ void journal_close(struct journal *j)
     j->fd = -1;
 }
 
-/* ------------------------------------------------------------------------------------------
- * reading */
+/* ---- reading ---- */
 
 static void step_mark(struct journal_replay *r, const cJSON *json, enum journal_mark mark)
 {

@@ -81,7 +81,7 @@ void logs_free(struct logs *l)
     free(l);
 }
 
-/* ------------------------------------------------------------------------------------------ out */
+/* ---- out ---- */
 
 static void stream_flush(struct stream *s)
 {
@@ -137,7 +137,7 @@ static void on_timer(uv_timer_t *timer)
         stream_free(s);
 }
 
-/* ------------------------------------------------------------------------------------------ in */
+/* ---- in ---- */
 
 /* False: the client has enough for now. */
 static bool stream_fed(struct stream *s)
@@ -207,8 +207,7 @@ void logs_client_drained(struct logs *l, uint64_t client)
     }
 }
 
-/* ------------------------------------------------------------------------------------------ begin
- * and end */
+/* ---- begin and end ---- */
 
 static int open_file_source(struct stream *s, const struct logs_request *request, char *take_path,
                             struct err *err)

@@ -212,6 +212,7 @@ static int run(const struct options *o, struct err *err)
         log_info("main", "engine %s listens, pid %d", BERTH_VERSION, (int)getpid());
         report(o, NULL);
         (void)uv_run(&loop, UV_RUN_DEFAULT);
+        engine_close(&engine);
         log_info("main", "engine ends");
         rc = 0;
     } else {

@@ -11,8 +11,7 @@
 #include "provision/hub_rest.h"
 #include "provision/sandbox.h"
 
-/* ------------------------------------------------------------------------------------------ start,
- * stop, show */
+/* ---- start, stop, show ---- */
 
 static void call_start(struct request *req, const cJSON *params)
 {
@@ -55,8 +54,7 @@ static void call_show(struct request *req, const cJSON *params)
     request_reply(req, json);
 }
 
-/* ------------------------------------------------------------------------------------------
- * devices and deployments */
+/* ---- devices and deployments ---- */
 
 /* One call to the sandbox's REST for one request. */
 struct hub_call {

@@ -14,8 +14,7 @@
 
 #include <unistd.h>
 
-/* ------------------------------------------------------------------------------------------ host
- */
+/* ---- host ---- */
 
 struct host_question {
     struct request *req;
@@ -74,8 +73,7 @@ static void call_plan_default(struct request *req, const cJSON *params)
     request_reply(req, model_json_plan(&plan));
 }
 
-/* ------------------------------------------------------------------------------------------ create
- */
+/* ---- create ---- */
 
 static int check_create(struct engine *e, const cJSON *params, struct vm_plan *plan,
                         struct err *err)
@@ -116,8 +114,7 @@ static void call_vm_create(struct request *req, const cJSON *params)
     method_reply_job(req, job, &err);
 }
 
-/* ------------------------------------------------------------------------------------------ the
- * others */
+/* ---- the others ---- */
 
 /* A job for {"vm": NAME, "force"?: bool}. */
 static void start_vm_job(struct request *req, const cJSON *params, const char *kind,

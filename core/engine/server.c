@@ -45,8 +45,7 @@ static void send_message(void *sink, uint64_t client, const cJSON *message);
 static const struct wire_events wire_events = {
     .on_line = on_line, .on_drain = on_drain, .on_end = on_end};
 
-/* ------------------------------------------------------------------------------------------ listen
- */
+/* ---- listen ---- */
 
 static int listen_on(const char *path, struct err *err)
 {
@@ -134,7 +133,7 @@ static struct client *client_find(const struct server *s, uint64_t id)
     return NULL;
 }
 
-/* ------------------------------------------------------------------------------------------ in */
+/* ---- in ---- */
 
 static const char *unwelcome(const struct server *s, int fd)
 {
@@ -195,7 +194,7 @@ static void on_end(void *arg, const struct err *why)
     s->options.on_gone(s->options.owner, id);
 }
 
-/* ------------------------------------------------------------------------------------------ out */
+/* ---- out ---- */
 
 static void on_reap(uv_timer_t *timer)
 {

@@ -44,8 +44,7 @@ void vm_ctx_free(void *ctx)
     free(ctx);
 }
 
-/* ------------------------------------------------------------------------------------------ image
- * and definition */
+/* ---- image and definition ---- */
 
 static void on_verify_progress(void *arg, uint64_t done, uint64_t total)
 {
@@ -105,8 +104,7 @@ void step_undefine(struct job *job, void *ctx)
     job_work(job, undefine);
 }
 
-/* ------------------------------------------------------------------------------------------ power
- * on */
+/* ---- power on ---- */
 
 static off_t console_size(const char *name)
 {
@@ -175,8 +173,7 @@ void step_start(struct job *job, void *ctx)
     job_work_then(job, start, started);
 }
 
-/* ------------------------------------------------------------------------------------------ power
- * off */
+/* ---- power off ---- */
 
 static int power_off(struct job_work *work, void *ctx, struct err *err)
 {
@@ -230,8 +227,7 @@ void step_shut_down(struct job *job, void *ctx)
     job_work_then(job, c->force ? power_off : shut_down, is_off);
 }
 
-/* ------------------------------------------------------------------------------------------ wait
- * for the guest */
+/* ---- wait for the guest ---- */
 
 /* The last line that the guest printed on its serial console, for people; "" where there is none.
  */
@@ -315,8 +311,7 @@ void step_wait_ready(struct job *job, void *ctx)
         vms_await(c->engine->vms, c->name, on_vm_changed, job);
 }
 
-/* ------------------------------------------------------------------------------------------ self
- * test */
+/* ---- self test ---- */
 
 static void test_cancelled(struct job *job, void *ctx)
 {

@@ -47,8 +47,7 @@ struct vms {
 static void vm_connect(struct vm *vm);
 static void vm_show(struct vm *vm);
 
-/* ------------------------------------------------------------------------------------------ the
- * list */
+/* ---- the list ---- */
 
 static struct vm *vm_find(const struct vms *v, const char *name)
 {
@@ -210,8 +209,7 @@ void vms_watched(struct vms *v, bool watched)
             guest_watched(v->list[i]->guest, watched);
 }
 
-/* ------------------------------------------------------------------------------------------ what
- * people see */
+/* ---- what people see ---- */
 
 static bool power_is_on(const struct vm *vm)
 {
@@ -264,8 +262,7 @@ void vms_await(struct vms *v, const char *name,
     vm->await_arg = arg;
 }
 
-/* ------------------------------------------------------------------------------------------ the
- * guest's session */
+/* ---- the guest's session ---- */
 
 static void on_guest_change(void *arg)
 {
@@ -357,8 +354,7 @@ struct guest *vms_guest(struct vms *v, const char *name, struct err *err)
     return NULL;
 }
 
-/* ------------------------------------------------------------------------------------------ power
- */
+/* ---- power ---- */
 
 static void power_on(struct vm *vm, uint64_t started_ms)
 {

@@ -114,8 +114,7 @@ void rpc_client_free(struct rpc_client *c)
     uv_close((uv_handle_t *)&c->timer, on_timer_closed);
 }
 
-/* ------------------------------------------------------------------------------------------ calls
- */
+/* ---- calls ---- */
 
 /* Takes call I out of the list. */
 static struct call call_take(struct rpc_client *c, size_t i)
@@ -186,8 +185,7 @@ static void calls_fail(struct rpc_client *c, const struct err *why)
     }
 }
 
-/* ------------------------------------------------------------------------------------------ timer
- */
+/* ---- timer ---- */
 
 static void client_schedule(struct rpc_client *c)
 {
@@ -242,8 +240,7 @@ static void on_timer(uv_timer_t *timer)
     client_schedule(c);
 }
 
-/* ------------------------------------------------------------------------------------------
- * connection */
+/* ---- connection ---- */
 
 /* The connection is not there (any more): the timer tells, and comes back where that is wanted. */
 static void client_fail(struct rpc_client *c, const struct err *why)

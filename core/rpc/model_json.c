@@ -208,8 +208,7 @@ static const struct member snapshot_members[] = {
     END,
 };
 
-/* ------------------------------------------------------------------------------------------ encode
- */
+/* ---- encode ---- */
 
 /* Reads a member as TYPE, whatever its alignment: the structs are plain data. */
 #define LOAD(type, from)                                 \
@@ -304,8 +303,7 @@ static cJSON *encode(const struct member *members, const void *value)
     return obj;
 }
 
-/* ------------------------------------------------------------------------------------------ decode
- */
+/* ---- decode ---- */
 
 #define STORE(type, to, value)                           \
     do {                                                 \
@@ -402,8 +400,7 @@ static void decode(const struct member *members, const cJSON *json, void *value)
         decode_member(m, json, value);
 }
 
-/* ------------------------------------------------------------------------------------------ public
- */
+/* ---- public ---- */
 
 cJSON *model_json_host_report(const struct host_report *v)
 {
