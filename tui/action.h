@@ -32,7 +32,7 @@ enum action_group { GROUP_MOVE, GROUP_LOOK, GROUP_CHANGE, GROUP_EVERYWHERE, GROU
     X(DETAIL, KEYSYM_ENTER, "Enter", "detail", "everything about it", NULL, false, GROUP_LOOK)     \
     X(PLOT, KEYSYM_ENTER, "Enter", "plot", "a large plot of it", NULL, false, GROUP_LOOK)          \
     X(INSTALL, KEYSYM_ENTER, "Enter", "Install", "install the VM as shown",                        \
-      "berth vm create NAME", true, GROUP_CHANGE)                                                  \
+      "berth vm create --name NAME", true, GROUP_CHANGE)                                           \
     X(CONNECT_NOW, KEYSYM_ENTER, "Enter", "Connect", "connect with it",                            \
       "berth provision connection-string --file -", true, GROUP_CHANGE)                            \
     X(GO_ON, KEYSYM_ENTER, "Enter", "go on", "go on from here", NULL, false, GROUP_LOOK)           \
@@ -43,8 +43,8 @@ enum action_group { GROUP_MOVE, GROUP_LOOK, GROUP_CHANGE, GROUP_EVERYWHERE, GROU
     X(LOG, 'L', "L", "log", "its log", "berth logs -f MODULE", false, GROUP_LOOK)                  \
     X(SERIAL, 'L', "L", "serial console", "the VM's serial console", "berth logs -f @serial",      \
       false, GROUP_LOOK)                                                                           \
-    X(ENGINE_LOG, 'L', "L", "engine's log", "the engine's own log", "berth logs -f @engine",       \
-      false, GROUP_LOOK)                                                                           \
+    X(ENGINE_LOG, 'L', "L", "engine's log", "the engine's own log", "berth engine log", false,     \
+      GROUP_LOOK)                                                                                  \
     X(SORT, 'S', "S", "sort", "sort by another column", NULL, false, GROUP_LOOK)                   \
     X(REFRESH, 'R', "R", "check again", "check again", "berth host check", false, GROUP_LOOK)      \
     X(NEXT_VM, KEYSYM_TAB, "Tab", "next VM", "show the next VM", NULL, false, GROUP_LOOK)          \
@@ -52,7 +52,8 @@ enum action_group { GROUP_MOVE, GROUP_LOOK, GROUP_CHANGE, GROUP_EVERYWHERE, GROU
     X(NARROWER, '-', "-", "shorter", "a shorter time", NULL, false, GROUP_LOOK)                    \
     X(CONNECT, 'C', "C", "connect", "to Azure or the sandbox",                                     \
       "berth provision connection-string --file -", false, GROUP_CHANGE)                           \
-    X(NEW_VM, 'N', "N", "new VM", "install a VM", "berth vm create NAME", false, GROUP_CHANGE)     \
+    X(NEW_VM, 'N', "N", "new VM", "install a VM", "berth vm create --name NAME", false,            \
+      GROUP_CHANGE)                                                                                \
     X(MODULE_RESTART, 'X', "X", "restart", "restart the module", "berth module restart MODULE",    \
       true, GROUP_CHANGE)                                                                          \
     X(MODULE_START, 'A', "A", "start", "start the module", "berth module start MODULE", true,      \
@@ -86,7 +87,7 @@ enum action_group { GROUP_MOVE, GROUP_LOOK, GROUP_CHANGE, GROUP_EVERYWHERE, GROU
     X(LEAVE, 'q', "q", "Quit", "back, or quit", NULL, false, GROUP_EVERYWHERE)                     \
     X(TAB_1, '1', "1 - 5", "", "go to a screen", NULL, false, GROUP_EVERYWHERE)                    \
     X(TAB_2, '2', NULL, "", "Modules", "berth module list", false, GROUP_EVERYWHERE)               \
-    X(TAB_3, '3', NULL, "", "Logs", "berth logs", false, GROUP_EVERYWHERE)                         \
+    X(TAB_3, '3', NULL, "", "Logs", "berth logs MODULE", false, GROUP_EVERYWHERE)                  \
     X(TAB_4, '4', NULL, "", "Metrics", "berth metrics", false, GROUP_EVERYWHERE)                   \
     X(TAB_5, '5', NULL, "", "VM", "berth vm show", false, GROUP_EVERYWHERE)                        \
     X(JOBS, 'J', "J", "jobs", "what runs and what ran", "berth job list", false, GROUP_EVERYWHERE) \
@@ -94,7 +95,7 @@ enum action_group { GROUP_MOVE, GROUP_LOOK, GROUP_CHANGE, GROUP_EVERYWHERE, GROU
     X(INTERRUPT, KEYSYM_CTRL_C, "Ctrl-C", "Quit", "quit; jobs go on", NULL, false,                 \
       GROUP_EVERYWHERE)                                                                            \
     X(FORM_HELP, KEYSYM_F1, "F1", "Help", "this help", NULL, false, GROUP_EVERYWHERE)              \
-    X(HELP, '?', "?", "Help", "this help (in a form: F1)", "man berth", false, GROUP_EVERYWHERE)
+    X(HELP, '?', "?", "Help", "this help (in a form: F1)", "berth help", false, GROUP_EVERYWHERE)
 
 #define ACTION_ENUM(id, key, label, hint, help, cli, changes, group) ACTION_##id,
 enum action_id { ACTION_LIST(ACTION_ENUM) ACTION_COUNT, ACTION_NONE = ACTION_COUNT };

@@ -76,15 +76,6 @@ static void draw_frame(struct surface *s, struct area a)
     }
 }
 
-/* The rows that TEXT takes at WIDTH. */
-static int rows_of(const char *text, int width)
-{
-    struct surface *trial = surface_new(30, width);
-    int rows = surface_wrap(trial, (struct area){0, 0, 30, width}, STYLE_TEXT, text);
-    surface_free(trial);
-    return rows;
-}
-
 static struct area box(const struct surface *s, int rows)
 {
     int w = s->w - 4 < BOX_WIDTH ? s->w - 4 : BOX_WIDTH;
@@ -97,7 +88,7 @@ static void dialog_draw(const struct view *view, void *state, struct surface *s,
     const struct dialog *d = state;
     (void)view;
     (void)body;
-    int text_rows = rows_of(d->text, BOX_WIDTH - 6);
+    int text_rows = surface_wrap_rows(d->text, BOX_WIDTH - 6);
     struct area a = box(s, text_rows + (d->word[0] ? 2 : 0) + (d->cli[0] ? 2 : 0) + 6);
     int x = a.x + 3;
     int y = a.y + 1;
@@ -201,8 +192,8 @@ static void message_draw(const struct view *view, void *state, struct surface *s
     (void)view;
     (void)body;
     int w = BOX_WIDTH - 6;
-    int msg_rows = rows_of(m->err.msg, w);
-    int hint_rows = m->err.hint[0] ? rows_of(m->err.hint, w) + 2 : 0;
+    int msg_rows = surface_wrap_rows(m->err.msg, w);
+    int hint_rows = m->err.hint[0] ? surface_wrap_rows(m->err.hint, w) + 2 : 0;
     struct area a = box(s, msg_rows + hint_rows + 7);
     int x = a.x + 3;
     int y = a.y + 1;

@@ -51,23 +51,28 @@ static void draw_head(const struct view *view, const struct job_status *job, str
     surface_text(s, y, 19, -1, STYLE_TEXT, text);
 }
 
+#define TABLE_WIDTH 100 /* on a wide screen times do not stand far from their steps */
+#define BAR_WIDTH   22
+
 static void draw_step(const struct job_status *job, size_t i, struct surface *s, int y)
 {
     const struct job_step *step = &job->steps[i];
-    char text[24];
+    char text[24] = "";
     bool current = i == job->step && !job_state_ended(job->state);
-    int right = s->w - 26;
+    bool bar = current && job->percent >= 0;
+    int right = (s->w < TABLE_WIDTH ? s->w : TABLE_WIDTH) - 2;
+    if (bar)
+        (void)str_format(text, sizeof(text), "%d %%", job->percent);
+    else if (step->took_ms || step->light == LIGHT_OK)
+        str_duration(text, sizeof(text), step->took_ms / 1000);
+    if (bar) {
+        right -= BAR_WIDTH;
+        progress_step(s, y, right, BAR_WIDTH, job->percent);
+    }
+    surface_right(s, y, right - 10, 9, STYLE_TEXT, text);
     surface_text(s, y, 3, -1, light_style(step->light), light_symbol(step->light));
     surface_printf(s, y, 9, STYLE_TEXT, "%2zu", i + 1);
-    surface_text(s, y, 13, right - 20, current ? STYLE_STRONG : STYLE_TEXT, step->name);
-    if (current && job->percent >= 0) {
-        (void)str_format(text, sizeof(text), "%d %%", job->percent);
-        surface_right(s, y, right - 6, 5, STYLE_TEXT, text);
-        progress_step(s, y, right, 22, job->percent);
-    } else if (step->took_ms || step->light == LIGHT_OK) {
-        str_duration(text, sizeof(text), step->took_ms / 1000);
-        surface_right(s, y, right - 9, 8, STYLE_TEXT, text);
-    }
+    surface_text(s, y, 13, right - 23, current ? STYLE_STRONG : STYLE_TEXT, step->name);
     if (current) {
         surface_text(s, y, 1, 1, STYLE_STRONG, ">");
         surface_focus(s, y, 1, false);
@@ -105,6 +110,15 @@ static void draw_running(const struct job_status *job, struct surface *s, struct
                  "Come back with \"berth\" or \"berth job attach\".");
 }
 
+/* Rows that draw_failed needs. */
+static int failed_rows(const struct job_status *job, int width)
+{
+    int rows = 2 + surface_wrap_rows(job->error.msg, width - 2);
+    if (job->error.hint[0])
+        rows += 1 + surface_wrap_rows(job->error.hint, width - 2);
+    return rows + 1;
+}
+
 static void draw_failed(const struct job_status *job, struct surface *s, struct area a)
 {
     surface_rule(s, a, job->state == JOB_STATE_CANCELLED ? "Cancelled" : "What happened");
@@ -113,13 +127,13 @@ static void draw_failed(const struct job_status *job, struct surface *s, struct 
         surface_text(s, y, 1, -1, STYLE_TEXT, "It was cancelled; what it had made was removed.");
         return;
     }
-    y += surface_wrap(s, (struct area){y, 1, 4, a.w - 2}, STYLE_BAD, job->error.msg);
+    y += surface_wrap(s, (struct area){y, 1, 6, a.w - 2}, STYLE_BAD, job->error.msg);
     if (job->error.hint[0]) {
-        surface_text(s, y, 1, -1, STYLE_STRONG, "What to do");
-        y += 1 + surface_wrap(s, (struct area){y + 1, 1, 3, a.w - 2}, STYLE_TEXT, job->error.hint);
+        surface_text(s, y++, 1, -1, STYLE_STRONG, "What to do");
+        y += surface_wrap(s, (struct area){y, 1, 4, a.w - 2}, STYLE_TEXT, job->error.hint);
     }
-    if (is_provision(job) && y < a.y + a.h)
-        surface_text(s, y, 1, -1, STYLE_TEXT, "Enter goes back to connect it again.");
+    if (is_provision(job) && y + 1 < a.y + a.h)
+        surface_text(s, y + 1, 1, -1, STYLE_TEXT, "Enter goes back to connect it again.");
 }
 
 static void draw_done(const struct view *view, const struct job_status *job, struct surface *s,
@@ -157,7 +171,7 @@ static void job_draw(const struct view *view, void *state, struct surface *s, st
     draw_head(view, job, s, body.y + 1);
     bool ended = job_state_ended(job->state);
     bool done = job->state == JOB_STATE_DONE;
-    int foot = !ended ? 3 : done ? 5 : 10;
+    int foot = !ended ? 3 : done ? 5 : failed_rows(job, body.w);
     int y = body.y + 3;
     int room = body.y + body.h - foot - y;
     int used = draw_steps(job, s, y, room);

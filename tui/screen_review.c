@@ -45,8 +45,7 @@ static int draw_plan(const struct review *r, struct surface *s, int y)
                      ? "Network   user: reaches out through this host; nothing listens outside"
                      : "Network   NAT on libvirt's network \"default\"");
     if (r->have && r->report.accel[0]) {
-        surface_printf(s, y++, 3, STYLE_TEXT, "Runs by   %s: %s",
-                       str_eq(r->report.accel, "kvm") ? "KVM" : "TCG", r->report.accel_why);
+        surface_printf(s, y++, 3, STYLE_TEXT, "Runs by   %s", r->report.accel_why);
         surface_printf(s, y++, 3, STYLE_TEXT, "libvirt   %s: 1 domain%s", r->report.uri,
                        p->network == VM_NETWORK_NAT ? ", network \"default\" is started" : "");
     }
@@ -90,8 +89,8 @@ static void review_draw(const struct view *view, void *state, struct surface *s,
     y = a.y + a.h - 4;
     surface_text(s, y, 1, -1, STYLE_STRONG, "The same thing as a command:");
     surface_printf(s, y + 1, 3, STYLE_TEXT,
-                   "berth vm create %s --cpus %" PRIu32 " --memory %" PRIu32 " --disk %" PRIu32
-                   " --network %s",
+                   "berth vm create --name %s --cpu %" PRIu32 " --memory %" PRIu32
+                   " --disk %" PRIu32 " --network %s",
                    p->name, p->cpus, p->memory_mib, p->disk_gib, vm_network_name(p->network));
     surface_text(s, a.y + a.h - 1, 1, -1, STYLE_TEXT,
                  "Nothing has been changed so far. Enter installs it; you can watch each step.");

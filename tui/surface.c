@@ -190,6 +190,16 @@ static size_t wrap_row(const char *text, int width)
     return at;
 }
 
+int surface_wrap_rows(const char *text, int width)
+{
+    int rows = 0;
+    for (; *text && width > 0; rows++) {
+        size_t n = wrap_row(text, width);
+        text += n + (text[n] == ' ' || text[n] == '\n');
+    }
+    return rows;
+}
+
 int surface_wrap(struct surface *s, struct area a, enum style style, const char *text)
 {
     int row = 0;

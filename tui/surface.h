@@ -52,6 +52,7 @@ int surface_light(struct surface *s, int y, int x, int max, enum light light, co
 /* Words wrapped into an area; returns the rows used, at most a.h (the last one then ends in "...").
  */
 int surface_wrap(struct surface *s, struct area a, enum style style, const char *text);
+int surface_wrap_rows(const char *text, int width); /* rows that it would use */
 /* A line over the area's first row, TITLE set into it where not NULL. */
 void surface_rule(struct surface *s, struct area a, const char *title);
 /* Gives the columns a style and leaves their text. */

@@ -1,10 +1,11 @@
 /* The one table of keys: no key twice, hints that fit, words that fit the help. */
 #include "core/base/str.h"
 #include "tests/unit/ui_fixture.h"
+#include "tui/cli_args.h"
 #include "tui/frame.h"
 
 #include <criterion/criterion.h>
-#include <ctype.h>
+#include <string.h>
 
 static const struct screen *const all[] = {
     &screen_start,  &screen_dash,    &screen_modules, &screen_module,   &screen_sources,
@@ -54,6 +55,25 @@ Test(action, what_changes_something_names_its_command)
         const struct action *action = action_get((enum action_id)id);
         if (action->changes)
             cr_expect_not_null(action->cli, "%s", action->name);
+    }
+}
+
+Test(action, each_command_named_beside_a_key_is_one)
+{
+    for (int id = 0; id < ACTION_COUNT; id++) {
+        char text[160];
+        char *words[16];
+        int n = 0;
+        struct err err;
+        struct cli_args args;
+        if (!action_get((enum action_id)id)->cli)
+            continue;
+        STR_SET(text, action_get((enum action_id)id)->cli);
+        for (char *save = NULL, *w = strtok_r(text, " ", &save); w && n < 16;
+             w = strtok_r(NULL, " ", &save))
+            words[n++] = w;
+        cr_expect_eq(cli_args_parse(n, words, &args, &err), 0, "%s: %s",
+                     action_get((enum action_id)id)->cli, err.msg);
     }
 }
 
