@@ -72,5 +72,5 @@ expect 'deploy without a device or a VM' 3 sandbox deploy "$work/manifest.json"
 expect 'stop' 0 sandbox stop
 expect 'stop again is already so' 0 sandbox stop
 check 'nobody listens any more' bash -c "! (exec 3<>/dev/tcp/127.0.0.1/$https) 2>/dev/null"
-expect 'it starts on the same ports again' 0 sandbox start
+expect 'it starts on the same ports again' 0 sandbox start "${ports[@]}"
 check 'with the same keys' bash -c "[ \"\$(berth sandbox device create dev-1)\" = \"\$(berth sandbox device create dev-1)\" ]"
