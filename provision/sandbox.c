@@ -180,7 +180,7 @@ static void job_spawn(struct sandbox_job *j, uv_loop_t *loop, const struct sandb
         ports[1],      "--registry-port", ports[2],      "--ready-fd", "3"};
     size_t n = 15;
     const char *const *listen = o->listen ? o->listen : loopback;
-    for (size_t i = 0; listen[i] && i < SANDBOX_LISTEN_MAX; i++) {
+    for (size_t i = 0; i < SANDBOX_LISTEN_MAX && listen[i]; i++) {
         argv[n++] = "--listen";
         argv[n++] = listen[i];
     }

@@ -157,9 +157,9 @@ void step_trust_sandbox(struct provision *p)
     struct err err;
     char line[128];
     auto_buf struct buf ca = {0};
+    unsigned registry = p->sandbox.registry_port;
     (void)snprintf(line, sizeof(line), "sandbox-set %s %u %u %u", p->host_ip, p->sandbox.mqtt_port,
-                   p->sandbox.https_port,
-                   p->sandbox.registry_port ? p->sandbox.registry_port : SANDBOX_REGISTRY_PORT);
+                   p->sandbox.https_port, registry ? registry : SANDBOX_REGISTRY_PORT);
     if (file_read(p->sandbox.ca_file, CA_MAX, &ca, &err) == 0)
         p->call =
             p->guest->admin(p->guest->arg, line, ca.data, ca.len, ADMIN_MS, on_trusted, p, &err);

@@ -70,7 +70,7 @@ static struct guest_module_memory *module_memory(struct guest *g, const char *na
  */
 static void modules_remember(struct guest *g)
 {
-    struct guest_module_memory next[MODEL_MODULES_MAX];
+    struct guest_module_memory next[MODEL_MODULES_MAX] = {0};
     for (size_t i = 0; i < g->view.n_modules; i++) {
         struct module_status *m = &g->view.modules[i];
         const struct guest_module_memory *old = module_memory(g, m->name);

@@ -3,6 +3,7 @@
  * run is reaped. */
 #include "core/io/child.h"
 
+#include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
@@ -14,6 +15,7 @@
 
 #define DAEMON_READY_MS 10000
 #define DAEMON_LINE_MAX 512
+#define DAEMON_STAT_MAX 4096
 
 struct daemon {
     uv_process_t process;
@@ -147,12 +149,12 @@ static int daemon_spawn(struct daemon *d, uv_loop_t *loop, const struct child_da
     return 0;
 }
 
-void child_start_daemon(uv_loop_t *loop, const struct child_daemon *o, child_ready_fn ready,
+void child_start_daemon(uv_loop_t *loop, const struct child_daemon *daemon, child_ready_fn ready,
                         void *arg)
 {
     struct daemon *d = xcalloc(1, sizeof(*d));
-    const char *slash = strrchr(o->argv[0], '/');
-    d->name = xstrdup(slash ? slash + 1 : o->argv[0]);
+    const char *slash = strrchr(daemon->argv[0], '/');
+    d->name = xstrdup(slash ? slash + 1 : daemon->argv[0]);
     d->ready = ready;
     d->arg = arg;
     (void)uv_pipe_init(loop, &d->report, 0);
@@ -161,29 +163,28 @@ void child_start_daemon(uv_loop_t *loop, const struct child_daemon *o, child_rea
     d->handles = 3;
 
     uv_update_time(loop);
-    if (daemon_spawn(d, loop, o) < 0) {
+    if (daemon_spawn(d, loop, daemon) < 0) {
         if (!d->process.loop) /* uv_spawn was not reached: no such handle to close */
             d->handles--;
         uv_timer_start(&d->timer, on_deadline, 0, 0);
         return;
     }
     (void)uv_read_start((uv_stream_t *)&d->report, on_alloc, on_report);
-    uv_timer_start(&d->timer, on_deadline, o->timeout_ms ? o->timeout_ms : DAEMON_READY_MS, 0);
+    uv_timer_start(&d->timer, on_deadline,
+                   daemon->timeout_ms ? daemon->timeout_ms : DAEMON_READY_MS, 0);
 }
 
 uint64_t child_start_time(pid_t pid)
 {
-    char path[64], text[1024];
+    char path[64];
+    auto_buf struct buf text = {0};
     (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (n <= 0)
+    if (file_read(path, DAEMON_STAT_MAX, &text, NULL) < 0 || !text.len)
         return 0;
-    text[n] = '\0';
 
     /* "pid (name) state ppid ...": the name may hold anything, its last ')' ends it. Field 22 is
      * the start time. */
-    char *p = strrchr(text, ')');
+    char *p = strrchr(text.data, ')');
     if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
         return 0;
     p += 2;

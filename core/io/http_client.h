@@ -18,8 +18,9 @@ struct http_request {
     const char *content_type; /* NULL without a body */
     const void *body;
     size_t body_len;
-    const char *const *headers; /* NULL, or more header lines "Name: value" without line ends, behind them a NULL. A "Host:" among them replaces
-                                   the default "localhost" */
+    const char *const
+        *headers; /* NULL, or more header lines "Name: value" without line ends, behind them a NULL.
+                     A "Host:" among them replaces the default "localhost" */
     uint64_t timeout_ms; /* for the whole call; of a streamed one for the headers only */
     size_t body_max;     /* ERR_PROTOCOL beyond it; 0: 1 MiB. No limit on streamed bodies */
 };
@@ -28,14 +29,14 @@ struct http_request {
 typedef bool (*http_data_fn)(void *arg, const char *data, size_t len);
 
 /* The end, exactly once, never from inside http_call_start: ERR is NULL when an answer came,
- * whatever its status (an error status is not an `err`); BODY then holds it (empty where on_data
+ * whatever its status (an error status is not an `err`); BODY then holds it (empty where data_fn
  * took it). The call is freed after this returns. */
 typedef void (*http_done_fn)(void *arg, int status, const struct buf *body, const struct err *err);
 
-/* ON_DATA NULL: the body is collected for DONE. With ON_DATA a body of a 2xx answer goes there; of
+/* DATA_FN NULL: the body is collected for DONE. With DATA_FN a body of a 2xx answer goes there; of
  * other answers it is collected. */
 struct http_call *http_call_start(struct dialer *dialer, uv_loop_t *loop, const char *socket_path,
-                                  const struct http_request *request, http_data_fn on_data,
+                                  const struct http_request *request, http_data_fn data_fn,
                                   http_done_fn done, void *arg);
 
 /* Ends the call; DONE does not come. */

@@ -1,5 +1,5 @@
-/* The session: connect, key exchange, login, the turn, the keep-alive, the end. See remote_private.h
- * for how it works and remote_stream.c for the channels. */
+/* The session: connect, key exchange, login, the turn, the keep-alive, the end. See
+ * remote_private.h for how it works and remote_stream.c for the channels. */
 #include "core/io/remote_private.h"
 
 #include "core/base/mem.h"

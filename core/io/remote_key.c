@@ -11,19 +11,33 @@
 #include <string.h>
 
 #define KEY_FILE_MAX (16U << 10)
+#define KEY_LINE_MAX 2048
+#define KEY_TYPE_MAX 64
 
 DEFINE_AUTO(ssh_key, struct ssh_key_struct, ssh_key_free)
 #define auto_ssh_key ATTR_CLEANUP(ssh_key_freep)
 
+/* The next word of *AT into TO; *AT moves behind it. False where there is none or it is too long.
+ */
+static bool next_word(const char **at, char *to, size_t size)
+{
+    const char *start = *at + strspn(*at, " \t\r\n");
+    size_t len = strcspn(start, " \t\r\n");
+    *at = start + len;
+    if (!len || len >= size)
+        return false;
+    memcpy(to, start, len);
+    to[len] = '\0';
+    return true;
+}
+
 int remote_key_parse(const char *line, ssh_key *ret, struct err *err)
 {
-    auto_free char *copy = xstrdup(line);
-    char *save = NULL;
-    const char *type = strtok_r(copy, " \t\r\n", &save);
-    const char *base64 = strtok_r(NULL, " \t\r\n", &save);
-    enum ssh_keytypes_e kind = type ? ssh_key_type_from_name(type) : SSH_KEYTYPE_UNKNOWN;
-    if (kind == SSH_KEYTYPE_UNKNOWN || !base64 ||
-        ssh_pki_import_pubkey_base64(base64, kind, ret) != SSH_OK)
+    char type[KEY_TYPE_MAX], base64[KEY_LINE_MAX];
+    const char *at = line;
+    bool words = next_word(&at, type, sizeof(type)) && next_word(&at, base64, sizeof(base64));
+    enum ssh_keytypes_e kind = words ? ssh_key_type_from_name(type) : SSH_KEYTYPE_UNKNOWN;
+    if (kind == SSH_KEYTYPE_UNKNOWN || ssh_pki_import_pubkey_base64(base64, kind, ret) != SSH_OK)
         return err_set(err, ERR_INVALID, "this is not a public SSH key: %.40s", line);
     return 0;
 }
