@@ -178,7 +178,8 @@ struct tls *tls_open(struct tls_client *c, const char *host)
     if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), host) != 1) {
         ERR_clear_error();
         (void)SSL_set1_host(t->ssl, host);
-        (void)SSL_set_tlsext_host_name(t->ssl, host);
+        auto_free char *name = xstrdup(host); /* the macro's type is not const */
+        (void)SSL_set_tlsext_host_name(t->ssl, name);
     }
     return t;
 }

@@ -1,0 +1,22 @@
+/* MQTT packets as any peer may send them. */
+#include "vm/guest/hub/mqtt_packet.h"
+
+#include <assert.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    while (size > 0) {
+        struct mqtt_packet p;
+        long n = mqtt_packet_parse((const char *)data, size, &p, NULL);
+
+        if (n <= 0)
+            break;
+        assert((size_t)n <= size);
+        data += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}

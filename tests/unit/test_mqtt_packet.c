@@ -1,0 +1,116 @@
+#include "vm/guest/hub/mqtt_packet.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static bool text_is(struct mqtt_text t, const char *expected)
+{
+    return t.at && t.len == strlen(expected) && memcmp(t.at, expected, t.len) == 0;
+}
+
+static const char connect_packet[] = "\x10\x25\0\4MQTT\4\xc6\0\x3c"
+                                     "\0\2id\0\5will/\0\3bye\0\4user\0\3pwd";
+
+Test(mqtt_packet, reads_a_connect_with_everything)
+{
+    struct mqtt_packet p;
+
+    cr_assert_eq(mqtt_packet_parse(connect_packet, sizeof(connect_packet) - 1, &p, NULL),
+                 (long)sizeof(connect_packet) - 1);
+    cr_assert(p.known_protocol && p.clean && p.has_will);
+    cr_assert_eq(p.keep_alive_s, 60);
+    cr_assert(text_is(p.client_id, "id") && text_is(p.will_topic, "will/"));
+    cr_assert(text_is(p.will_payload, "bye"));
+    cr_assert(text_is(p.user, "user") && text_is(p.password, "pwd"));
+}
+
+Test(mqtt_packet, asks_for_more_until_a_packet_is_whole)
+{
+    struct mqtt_packet p;
+
+    for (size_t n = 0; n < sizeof(connect_packet) - 1; n++)
+        cr_assert_eq(mqtt_packet_parse(connect_packet, n, &p, NULL), 0, "at %zu", n);
+}
+
+Test(mqtt_packet, knows_another_protocol_when_it_sees_one)
+{
+    struct mqtt_packet p;
+    const char v5[] = "\x10\x0c\0\4MQTT\5\x02\0\x3c\0\0";
+    const char v31[] = "\x10\x0e\0\6MQIsdp\3\x02\0\x3c\0\0";
+
+    cr_assert_eq(mqtt_packet_parse(v5, sizeof(v5) - 1, &p, NULL), (long)sizeof(v5) - 1);
+    cr_assert_not(p.known_protocol);
+    cr_assert_eq(mqtt_packet_parse(v31, sizeof(v31) - 1, &p, NULL), (long)sizeof(v31) - 1);
+    cr_assert_not(p.known_protocol);
+}
+
+Test(mqtt_packet, reads_publish_with_and_without_an_id)
+{
+    struct mqtt_packet p;
+    const char qos1[] = "\x33\x09\0\3a/b\1\2hi";
+
+    cr_assert_eq(mqtt_packet_parse("\x30\x07\0\3a/bhi", 9, &p, NULL), 9);
+    cr_assert(text_is(p.topic, "a/b") && text_is(p.payload, "hi") && p.qos == 0 && !p.retain);
+    cr_assert_eq(mqtt_packet_parse(qos1, 11, &p, NULL), 11);
+    cr_assert(p.qos == 1 && p.retain && p.id == 258 && text_is(p.payload, "hi"));
+}
+
+Test(mqtt_packet, reads_subscriptions)
+{
+    struct mqtt_packet p;
+    const char packet[] = "\x82\x0c\0\1\0\1#\0\0\3a/+\2";
+
+    cr_assert_eq(mqtt_packet_parse(packet, sizeof(packet) - 1, &p, NULL), (long)sizeof(packet) - 1);
+    cr_assert_eq(p.n_filters, 2);
+    cr_assert(text_is(p.filters[1], "a/+") && p.filter_qos[1] == 2);
+}
+
+Test(mqtt_packet, refuses_what_breaks_the_protocol)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *why;
+    } bad[] = {
+        {"\x00\x00", 2, "type 0"},
+        {"\x20\x02\0\0", 4, "CONNACK from a client"},
+        {"\xf0\x00", 2, "type 15"},
+        {"\x30\x00", 2, "no topic"},
+        {"\x30\x02\0\0", 4, "empty topic"},
+        {"\x30\x03\0\2a", 5, "topic past the end"},
+        {"\x30\x05\0\3a/#", 7, "wildcard in a topic"},
+        {"\x30\x04\0\2a\0", 6, "NUL in a topic"},
+        {"\x30\x04\0\2\xff\xfe", 6, "not UTF-8"},
+        {"\x32\x05\0\1a\0\0", 7, "id 0"},
+        {"\x36\x05\0\1a\0\1", 7, "QoS 3"},
+        {"\x82\x02\0\1", 4, "no filter"},
+        {"\x80\x06\0\1\0\1#\0", 8, "wrong flags"},
+        {"\x82\x06\0\1\0\1#\3", 8, "QoS 3 asked for"},
+        {"\xc0\x01\0", 3, "PINGREQ with a body"},
+        {"\xc1\x00", 2, "PINGREQ with flags"},
+        {"\x30\xff\xff\xff\x7f", 5, "256 MB"},
+        {"\x30\xff\xff\xff\xff\x01", 6, "endless length"},
+        {"\x10\x0c\0\4MQTT\4\x40\0\0\0\0", 14, "password without a user"},
+        {"\x10\x0c\0\4MQTT\4\x03\0\0\0\0", 14, "reserved flag"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct mqtt_packet p;
+        struct err err = {0};
+
+        cr_assert_eq(mqtt_packet_parse(bad[i].bytes, bad[i].len, &p, &err), -1, "%s", bad[i].why);
+        cr_assert_eq(err.kind, ERR_PROTOCOL);
+    }
+}
+
+Test(mqtt_packet, writes_lengths_of_several_bytes)
+{
+    auto_buf struct buf b = {0};
+    char payload[200] = {0};
+    struct mqtt_packet p;
+
+    mqtt_put_publish(&b, "t", payload, sizeof(payload));
+    cr_assert_eq(b.len, 3 + 2 + 1 + sizeof(payload));
+    cr_assert_eq(mqtt_packet_parse(b.data, b.len, &p, NULL), (long)b.len);
+    cr_assert_eq(p.payload.len, sizeof(payload));
+}

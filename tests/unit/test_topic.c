@@ -1,0 +1,135 @@
+#include "vm/guest/hub/topic.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static int parse(const char *text, struct topic *t)
+{
+    return topic_parse(text, strlen(text), t, NULL);
+}
+
+Test(topic, knows_telemetry_in_all_its_forms)
+{
+    struct topic t;
+
+    cr_assert_eq(parse("devices/d/messages/events/", &t), 0);
+    cr_assert(t.kind == TOPIC_TELEMETRY && strcmp(t.device, "d") == 0 && !t.module[0]);
+    cr_assert_eq(parse("devices/d/messages/events", &t), 0);
+    cr_assert_eq(parse("devices/d/modules/m/messages/events/%24.on=o/", &t), 0);
+    cr_assert_str_eq(t.module, "m");
+    cr_assert_eq(strncmp(t.bag, "%24.on=o", t.bag_len), 0);
+    cr_assert_eq(t.bag_len, 8);
+}
+
+Test(topic, knows_the_service_topics)
+{
+    struct topic t;
+
+    cr_assert_eq(parse("$iothub/twin/GET/?$rid=0a-b", &t), 0);
+    cr_assert(t.kind == TOPIC_TWIN_GET && strcmp(t.rid, "0a-b") == 0);
+    cr_assert_eq(parse("$iothub/twin/PATCH/properties/reported/?$rid=1&$version=7", &t), 0);
+    cr_assert(t.kind == TOPIC_TWIN_REPORT && t.has_version && t.version == 7);
+    cr_assert_eq(parse("$iothub/methods/res/200/?$rid=f", &t), 0);
+    cr_assert(t.kind == TOPIC_METHOD_REPLY && t.status == 200);
+}
+
+Test(topic, refuses_everything_else)
+{
+    const char *bad[] = {"",
+                         "hello",
+                         "devices/",
+                         "devices/d",
+                         "devices/d/messages/eventsx",
+                         "devices/d/messages/devicebound/",
+                         "devices/d/modules/m",
+                         "devices/d/messages/events/a=%zz",
+                         "$iothub/twin/GET/",
+                         "$iothub/twin/GET/?x=1",
+                         "$iothub/twin/PATCH/properties/reported/?$rid=1&$version=x",
+                         "$iothub/methods/res/?$rid=1",
+                         "$iothub/methods/res/-1/?$rid=1",
+                         "$iothub/twin/PATCH/properties/desired/?$rid=1"};
+    struct topic t;
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        cr_assert_eq(parse(bad[i], &t), -1, "accepted: %s", bad[i]);
+}
+
+Test(topic, lets_a_client_subscribe_to_its_own_only)
+{
+    const struct {
+        const char *filter, *module;
+        unsigned sub;
+    } cases[] = {
+        {"$iothub/twin/res/#", "", SUB_TWIN_REPLY},
+        {"$iothub/twin/PATCH/properties/desired/#", "m", SUB_TWIN_DESIRED},
+        {"$iothub/methods/POST/#", "", SUB_METHODS},
+        {"devices/d/messages/devicebound/#", "", SUB_DEVICEBOUND},
+        {"devices/d/messages/devicebound/#", "m", 0},
+        {"devices/d/modules/m/inputs/#", "m", SUB_INPUTS},
+        {"devices/d/modules/m/#", "m", SUB_INPUTS},
+        {"devices/d/modules/other/#", "m", 0},
+        {"devices/dd/messages/devicebound/#", "", 0},
+        {"#", "", 0},
+        {"$iothub/#", "", 0},
+        {"+/+/messages/devicebound/#", "", 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        cr_assert_eq(topic_filter(cases[i].filter, strlen(cases[i].filter), "d", cases[i].module),
+                     cases[i].sub, "%s", cases[i].filter);
+}
+
+Test(topic, reads_user_names)
+{
+    struct topic_user u;
+    const char *device = "hub:8883/dev1/?api-version=2021-04-12&DeviceClientType=a%20b";
+    const char *module = "hub/dev1/$edgeAgent/api-version=2018-06-30";
+    const char *bad[] = {"",
+                         "hub",
+                         "hub/dev1",
+                         "hub/dev1/",
+                         "/d/?api-version=1",
+                         "hub//?api-version=1",
+                         "hub/d/?api-version=",
+                         "hub/d d/?api-version=1",
+                         "hub/d/m/x/?api-version=1"};
+
+    cr_assert_eq(topic_parse_user(device, strlen(device), &u, NULL), 0);
+    cr_assert(strcmp(u.device, "dev1") == 0 && !u.module[0]);
+    cr_assert_str_eq(u.api_version, "2021-04-12");
+    cr_assert_eq(topic_parse_user(module, strlen(module), &u, NULL), 0);
+    cr_assert_str_eq(u.module, "$edgeAgent");
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        cr_assert_eq(topic_parse_user(bad[i], strlen(bad[i]), &u, NULL), -1, "accepted: %s",
+                     bad[i]);
+}
+
+static bool join(void *arg, const char *key, const char *value)
+{
+    buf_printf(arg, "[%s|%s]", key, value ? value : "(null)");
+    return true;
+}
+
+Test(topic, takes_property_bags_apart)
+{
+    auto_buf struct buf seen = {0};
+    const char *bag = "%24.mid=m%201&alert%20type=a%2Fb&empty=&alone&plus=a+b";
+
+    cr_assert(topic_bag_each(bag, strlen(bag), join, &seen));
+    cr_assert_str_eq(seen.data, "[$.mid|m 1][alert type|a/b][empty|][alone|(null)][plus|a+b]");
+}
+
+Test(topic, knows_a_valid_id)
+{
+    char longest[130];
+
+    memset(longest, 'a', sizeof(longest));
+    longest[128] = '\0';
+    cr_assert(identity_id_valid(longest));
+    cr_assert(identity_id_valid("$edgeAgent") && identity_id_valid("a-b.c+d%_#*?!(),:=@$'"));
+    longest[128] = 'a';
+    longest[129] = '\0';
+    cr_assert_not(identity_id_valid(longest));
+    cr_assert_not(identity_id_valid("") || identity_id_valid("a b") || identity_id_valid("a/b"));
+}
