@@ -253,7 +253,7 @@ int app_run(const struct app_options *options)
     memset(&app, 0, sizeof(app));
     (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     if (term_open(&err) < 0) {
-        fprintf(stderr, "berth: %s\n  %s\n", err.msg, err.hint);
+        (void)fprintf(stderr, "berth: %s\n  %s\n", err.msg, err.hint);
         return err.kind == ERR_UNSUPPORTED ? EXIT_USAGE : 1;
     }
     app_start(&app, options);

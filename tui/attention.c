@@ -29,6 +29,8 @@ static void collect_vm(struct collector *c, const struct vm_status *vm)
                      vm->reason[0] ? ": " : "", vm->reason);
     if (!vm->reason[0] && vm->state == VM_STATE_OFF)
         STR_SET(item->text, "off; Enter, then A starts it");
+    if (!vm->reason[0] && vm->state == VM_STATE_UNKNOWN)
+        STR_SET(item->text, "not known yet; the engine is asking");
     if (!vm->reason[0] && vm->state == VM_STATE_STARTING)
         STR_SET(item->text, "starting; waiting until it answers");
 }

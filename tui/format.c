@@ -28,7 +28,7 @@ void format_for(char *to, size_t size, uint64_t now_ms, uint64_t then_ms)
         (void)str_copy(to, size, "< 1 min");
     else if (minutes < 60)
         (void)str_format(to, size, "%" PRIu64 " min", minutes);
-    else if (minutes < 24 * 60)
+    else if (minutes < UINT64_C(24) * 60)
         (void)str_format(to, size, "%" PRIu64 " h %02" PRIu64 " min", minutes / 60, minutes % 60);
     else
         (void)str_format(to, size, "%" PRIu64 " d %02" PRIu64 " h", minutes / 1440,
@@ -87,13 +87,17 @@ static void group_thousands(char *to, size_t size, double value)
     to[at] = '\0';
 }
 
+static bool is_bytes(const char *unit)
+{
+    return str_eq(unit, "B") || str_eq(unit, "B/s") || str_eq(unit, "bytes") ||
+           str_eq(unit, "bytes/s");
+}
+
 void format_value(char *to, size_t size, double value, const char *unit)
 {
     if (isnan(value))
         (void)str_copy(to, size, "-");
-    else if ((str_eq(unit, "B") || str_eq(unit, "bytes")) && value >= 0 && value < 1e18)
-        str_bytes(to, size, (uint64_t)value);
-    else if ((str_eq(unit, "B/s") || str_eq(unit, "bytes/s")) && value >= 0 && value < 1e18)
+    else if (is_bytes(unit) && value >= 0 && value < 1e18)
         str_bytes(to, size, (uint64_t)value);
     else if (fabs(value) < 10 && value != floor(value))
         (void)str_format(to, size, "%.1f", value);

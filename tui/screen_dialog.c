@@ -142,14 +142,12 @@ static bool dialog_key(struct ui *ui, void *state, const struct key *key)
 static bool dialog_action(struct ui *ui, void *state, enum action_id id)
 {
     struct dialog *d = state;
-    if (id == ACTION_CHOOSE && d->on_field)
-        dialog_move(d, true);
-    else if (id == ACTION_CHOOSE)
+    bool forward = id == ACTION_NEXT_FIELD || id == ACTION_RIGHT || id == ACTION_DOWN;
+    bool backward = id == ACTION_PREV_FIELD || id == ACTION_LEFT || id == ACTION_UP;
+    if (id == ACTION_CHOOSE && !d->on_field)
         dialog_answer(ui, d);
-    else if (id == ACTION_NEXT_FIELD || id == ACTION_RIGHT || id == ACTION_DOWN)
-        dialog_move(d, true);
-    else if (id == ACTION_PREV_FIELD || id == ACTION_LEFT || id == ACTION_UP)
-        dialog_move(d, false);
+    else if (forward || backward || id == ACTION_CHOOSE)
+        dialog_move(d, !backward);
     else
         return false;
     return true;

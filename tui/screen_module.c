@@ -11,8 +11,8 @@
 #include <inttypes.h>
 
 #define TAIL_LINES 200
-#define TAIL_BYTES (256 * 1024)
-#define HOUR_MS    (3600 * 1000)
+#define TAIL_BYTES (256UL * 1024)
+#define HOUR_MS    3600000ULL
 
 struct module_view {
     char name[MODEL_NAME_MAX];

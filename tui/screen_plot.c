@@ -25,8 +25,8 @@ static const struct {
     const char *text;
 } spans[] = {
     {5 * MINUTE_MS, "last 5 min"},     {15 * MINUTE_MS, "last 15 min"},
-    {60 * MINUTE_MS, "last hour"},     {6 * 60 * MINUTE_MS, "last 6 h"},
-    {24 * 60 * MINUTE_MS, "last day"},
+    {60 * MINUTE_MS, "last hour"},     {MINUTE_MS * 60 * 6, "last 6 h"},
+    {MINUTE_MS * 60 * 24, "last day"},
 };
 
 uint64_t plot_span_wider(uint64_t span_ms)

@@ -152,26 +152,39 @@ static void delete_sure(struct ui *ui, const char *vm, const char *object)
 
 /* What is asked before each act, and what it costs. */
 static const struct {
-    enum action_id id;
     const char *title, *text, *yes, *cli;
-    bool typed;
     void (*on_yes)(struct ui *ui, const char *subject, const char *object);
+    enum action_id id;
+    bool typed;
 } questions[] = {
-    {ACTION_VM_STOP, "Stop VM",
-     "Its modules are stopped cleanly. Nothing is lost; A starts it again.", "Stop it",
-     "berth vm stop", false, stop_sure},
-    {ACTION_VM_RESTART, "Restart VM",
-     "Its modules are stopped cleanly and come back by themselves after about a minute.",
-     "Restart it", "berth vm restart", false, restart_sure},
-    {ACTION_VM_FORCE, "Cut the power of VM",
-     "Like pulling the plug: what modules have not written yet is lost.\n"
-     "Stop (T) is the gentle way.",
-     "Cut power", "berth vm stop --force", false, force_sure},
-    {ACTION_VM_DELETE, "Delete VM",
-     "This destroys:  its disk: the modules' data and the device's keys\n"
-     "This keeps:     the sandbox, and the system image on this host\n"
-     "In Azure:       nothing changes; the device shows \"disconnected\"",
-     "Delete", "berth vm delete", true, delete_sure},
+    {.id = ACTION_VM_STOP,
+     .title = "Stop VM",
+     .text = "Its modules are stopped cleanly. Nothing is lost; A starts it again.",
+     .yes = "Stop it",
+     .cli = "berth vm stop",
+     .on_yes = stop_sure},
+    {.id = ACTION_VM_RESTART,
+     .title = "Restart VM",
+     .text = "Its modules are stopped cleanly and come back by themselves after about a minute.",
+     .yes = "Restart it",
+     .cli = "berth vm restart",
+     .on_yes = restart_sure},
+    {.id = ACTION_VM_FORCE,
+     .title = "Cut the power of VM",
+     .text = "Like pulling the plug: what modules have not written yet is lost.\n"
+             "Stop (T) is the gentle way.",
+     .yes = "Cut power",
+     .cli = "berth vm stop --force",
+     .on_yes = force_sure},
+    {.id = ACTION_VM_DELETE,
+     .title = "Delete VM",
+     .text = "This destroys:  its disk: the modules' data and the device's keys\n"
+             "This keeps:     the sandbox, and the system image on this host\n"
+             "In Azure:       nothing changes; the device shows \"disconnected\"",
+     .yes = "Delete",
+     .cli = "berth vm delete",
+     .typed = true,
+     .on_yes = delete_sure},
 };
 
 static bool ask(struct ui *ui, const struct vm_status *vm, enum action_id id)

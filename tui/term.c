@@ -79,6 +79,12 @@ static const struct {
     {KEY_ENTER, KEYSYM_ENTER},
 };
 
+/* The environment and the locale are read while there is one thread only. */
+static const char *environment(const char *name)
+{
+    return getenv(name); /* NOLINT(concurrency-mt-unsafe) */
+}
+
 static void send(const char *bytes)
 {
     size_t len = strlen(bytes);
@@ -126,14 +132,15 @@ static bool name_is(const char *const *names, const char *name)
 static void choose_glyphs(const char *name)
 {
     static const char *const plain[] = {"linux", "vt", "ansi", "screen.linux", NULL};
-    term.utf8 = str_eq(nl_langinfo(CODESET), "UTF-8");
+    const char *codeset = nl_langinfo(CODESET); /* NOLINT(concurrency-mt-unsafe) */
+    term.utf8 = str_eq(codeset, "UTF-8");
     term.blocks =
         term.utf8 && !(baudrate() > 0 && baudrate() <= SLOW_BAUD) && !name_is(plain, name);
 }
 
 static void choose_colours(void)
 {
-    const char *no = getenv("NO_COLOR");
+    const char *no = environment("NO_COLOR");
     term.colours = !(no && *no) && has_colors();
     if (!term.colours)
         return;
@@ -155,7 +162,7 @@ static void start_input(void)
     (void)leaveok(stdscr, FALSE);
     (void)idlok(stdscr, TRUE);
     (void)scrollok(stdscr, FALSE);
-    (void)set_escdelay(getenv("SSH_CONNECTION") || baudrate() <= SLOW_BAUD ? 150 : 50);
+    (void)set_escdelay(environment("SSH_CONNECTION") || baudrate() <= SLOW_BAUD ? 150 : 50);
     (void)define_key("\033[0n", CODE_ACK);
     (void)define_key("\033[200~", CODE_PASTE);
     (void)define_key("\033[201~", CODE_PASTED);
@@ -177,13 +184,13 @@ static int refuse(struct err *err, const char *name)
 int term_open(struct err *err)
 {
     char restore[256];
-    const char *name = getenv("TERM");
+    const char *name = environment("TERM");
     int status = 0;
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
         err_set(err, ERR_UNSUPPORTED, "standard input and output are no terminal");
         return err_hint(err, "use the commands instead: berth status, berth --help");
     }
-    (void)setlocale(LC_ALL, "");
+    (void)setlocale(LC_ALL, ""); /* NOLINT(concurrency-mt-unsafe) */
     if (!name || !*name || setupterm(name, STDOUT_FILENO, &status) != 0)
         return refuse(err, name ? name : "");
     bool can = cursor_address != NULL;

@@ -12,7 +12,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define STDERR_KEEP (64 * 1024)
+#define STDERR_KEEP (64L * 1024)
 
 static struct {
     int fd; /* of the terminal; -1: not guarded */
