@@ -43,7 +43,8 @@ struct provision {
     bool sandbox_set;
     struct vm_status before; /* the guest before the configuration was written */
     uint64_t begun_ms;       /* of the waiting */
-    uint64_t trouble_ms;     /* since when there is a passing error; 0 none */
+    uint64_t trouble_ms;     /* since when the device cannot connect; 0: it has not failed yet */
+    char trouble[200];       /* why */
 };
 
 /* The step is over; the owner is told on the loop's next turn. Only the first end counts. */

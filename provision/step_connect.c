@@ -5,9 +5,10 @@
 #include "core/base/clock.h"
 #include "core/base/str.h"
 
-#define LOOK_MS    1000
-#define TROUBLE_MS 45000  /* an error that may pass is given this long to pass */
-#define SILENCE_MS 120000 /* the runtime must have begun to answer by then */
+#define LOOK_MS         1000
+#define TROUBLE_MS      45000  /* an error that may pass is given this long to pass */
+#define FIRM_TROUBLE_MS 5000   /* one that will not pass by itself: seen more than once */
+#define SILENCE_MS      120000 /* the runtime must have begun to answer by then */
 
 /* Whether what is seen is of the new configuration, and not of the runtime that is being replaced.
  */
@@ -23,10 +24,9 @@ static bool seen_is_new(const struct provision *p, const struct vm_status *now)
 }
 
 /* The reason in the status begins with what it means; here come the causes and the next step. */
-static void fail_with(struct provision *p, const struct vm_status *now, enum err_kind kind)
+static void fail_with(struct provision *p, enum err_kind kind, const char *said)
 {
     struct err err;
-    const char *said = now->cloud_reason;
     const struct cloud_error *known = cloud_error_find(said);
     err_set(&err, kind, "%s", said[0] ? said : "the hub refused the device without a reason");
     if (known)
@@ -34,19 +34,23 @@ static void fail_with(struct provision *p, const struct vm_status *now, enum err
     provision_end(p, &err);
 }
 
+/* Between two attempts the runtime has no reason to give: the last one counts on. */
 static void look_trouble(struct provision *p, const struct vm_status *now)
 {
     uint64_t at = clock_mono_ms();
-    if (!now->cloud_reason[0]) {
-        p->trouble_ms = 0;
+    if (now->cloud_reason[0]) {
+        STR_SET(p->trouble, now->cloud_reason);
+        p->trouble_ms = p->trouble_ms ? p->trouble_ms : at;
+    }
+    if (!p->trouble_ms) {
         provision_say(p, -1, "the runtime connects to %s", p->device.host);
         return;
     }
-    provision_say(p, -1, "%s", now->cloud_reason);
-    if (!p->trouble_ms)
-        p->trouble_ms = at;
-    else if (at - p->trouble_ms > TROUBLE_MS)
-        fail_with(p, now, ERR_UNREACHABLE);
+    provision_say(p, -1, "%s", p->trouble);
+    const struct cloud_error *known = cloud_error_find(p->trouble);
+    bool passing = !known || known->passing;
+    if (at - p->trouble_ms > (passing ? TROUBLE_MS : FIRM_TROUBLE_MS))
+        fail_with(p, passing ? ERR_UNREACHABLE : ERR_REMOTE, p->trouble);
 }
 
 static void look_silence(struct provision *p, const struct vm_status *now)
@@ -75,7 +79,7 @@ static void on_look(uv_timer_t *timer)
     else if (now.cloud == CLOUD_STATE_CONNECTED)
         provision_end(p, NULL);
     else if (now.cloud == CLOUD_STATE_REFUSED)
-        fail_with(p, &now, ERR_AUTH);
+        fail_with(p, ERR_AUTH, now.cloud_reason);
     else
         look_trouble(p, &now);
 }

@@ -2,6 +2,7 @@
 #include "provision/provision_private.h"
 
 #include "core/base/file.h"
+#include "core/base/str.h"
 #include "provision/config_toml.h"
 
 #include <stdio.h>
@@ -107,8 +108,10 @@ void step_write_config(struct provision *p)
     (void)p->guest->look(p->guest->arg, &p->before);
 
     auto_wiped_buf struct buf text = {0};
+    /* The sandbox's CA is trusted for the sandbox only, whichever way its string came. */
+    bool sandbox = str_eq(p->device.host, SANDBOX_HOST);
     struct config_toml config = {.connection_string = p->string.data,
-                                 .trust_bundle = p->has_sandbox ? TRUST_BUNDLE : NULL};
+                                 .trust_bundle = sandbox ? TRUST_BUNDLE : NULL};
     if (config_toml_write(&config, &text, &err) == 0)
         p->call = p->guest->admin(p->guest->arg, "config-apply", text.data, text.len, ADMIN_MS,
                                   on_config_written, p, &err);

@@ -434,6 +434,17 @@ static struct err run_all(const char *string, size_t *ret_step)
     return err;
 }
 
+/* The device is connected under the configuration it has, and that is known. */
+static void calm(void)
+{
+    fake.cloud = "connected";
+    fake.cloud_error = "";
+    STR_SET(fake.cloud_since, "2026-11-21T10:00:00Z");
+    fake.lines[0] = '\0';
+    unsigned before = samples;
+    UNTIL(samples > before + 1);
+}
+
 static void case_provision(void)
 {
     size_t step;
@@ -441,24 +452,33 @@ static void case_provision(void)
     (void)snprintf(string, sizeof(string),
                    " HostName=localhost:%u;DeviceId=d1;SharedAccessKey=" KEY "\n", sshd_port);
 
+    calm();
     fake.after_apply = "connected";
-    fake.lines[0] = '\0';
     struct err err = run_all(string, &step);
     report("provisioning_by_connection_string",
            err.kind == ERR_NONE && strstr(buf_str(&fake.body), ";SharedAccessKey=" KEY "\"\n") &&
                strstr(fake.lines, "config-apply") && !strstr(fake.lines, "undo"),
            "%s (step %zu) %s", err.msg, step, fake.lines);
 
+    calm();
     fake.after_apply = "refused";
     fake.cloud_error = "CONNACK 5: not authorized";
-    fake.lines[0] = '\0';
-    STR_SET(fake.cloud_since, "2026-11-21T10:00:00Z");
     err = run_all(string, &step);
     report("a_refused_device_is_explained_and_undone",
            err.kind == ERR_AUTH && strstr(err.msg, "refused the device's key") &&
                strstr(err.hint, "clock") && strstr(fake.lines, "config-undo") &&
                !strstr(err.msg, KEY),
            "%s: %s | %s | %s", err_kind_name(err.kind), err.msg, err.hint, fake.lines);
+
+    calm();
+    fake.after_apply = "disconnected";
+    fake.cloud_error = "certificate verify failed: unable to get local issuer certificate";
+    uint64_t begun = clock_mono_ms();
+    err = run_all(string, &step);
+    report("a_certificate_that_is_not_trusted_is_not_waited_out",
+           err.kind == ERR_REMOTE && strstr(err.msg, "does not trust") && err.hint[0] &&
+               clock_mono_ms() - begun < 15000,
+           "%s: %s", err_kind_name(err.kind), err.msg);
 
     fake.refuse = "error line 3: provisioning.source is wrong\n";
     fake.lines[0] = '\0';
@@ -474,8 +494,7 @@ static void case_provision(void)
     err = run_all("HostName=h;SharedAccessKeyName=iothubowner;SharedAccessKey=" KEY, &step);
     report("a_hub_owner_string_is_refused_at_once", err.kind == ERR_INVALID && step == 0, "%s",
            err.msg);
-    fake.cloud = "connected";
-    fake.cloud_error = "";
+    calm();
 }
 
 /* ---- trouble ---- */
