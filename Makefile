@@ -24,7 +24,8 @@ DEPS_BUILD := build-essential pkg-config libncurses-dev libvirt-dev libssh-dev l
 DEPS_RUN := qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients dnsmasq-base iptables \
 	openssh-client docker-registry skopeo ncurses-base
 DEPS_TEST := libcriterion-dev libvterm-dev clang clang-tidy clang-format libclang-rt-14-dev cppcheck codespell \
-	shellcheck openssh-server tmux mosquitto-clients jq socat curl git procps iproute2
+	shellcheck openssh-server tmux mosquitto-clients jq socat curl git procps iproute2 \
+	podman crun netavark aardvark-dns
 
 # ---------------------------------------------------------------------------------------------- flags
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wundef -Wvla -Wwrite-strings -Wpointer-arith -Wcast-qual \
