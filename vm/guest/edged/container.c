@@ -6,7 +6,6 @@
 #include "core/base/str.h"
 #include "vm/guest/edged/create_options.h"
 
-#include <math.h>
 #include <string.h>
 
 static const char *const state_names[] = {
@@ -100,7 +99,7 @@ int container_parse(const cJSON *inspect, struct container *ret, struct err *err
 
     c.started_ms = parse_time(state, "StartedAt");
     c.finished_ms = parse_time(state, "FinishedAt");
-    double code = json_num(state, "ExitCode", NAN);
+    double code = json_num(state, "ExitCode", -2);
     c.ended = c.finished_ms != 0 && code >= -1 && code < 65536;
     c.exit_code = c.ended ? (int)code : 0;
     *ret = c;
