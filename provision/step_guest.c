@@ -151,7 +151,8 @@ void step_undo_config(struct provision *p)
 static void on_trusted(void *arg, const char *text, const struct buf *body, const struct err *err)
 {
     struct provision *p = arg;
-    p->sandbox_set = !err;
+    /* A guest that was the sandbox's before keeps its trust, whatever becomes of this run. */
+    p->sandbox_set = !err && !str_eq(p->before.hub, SANDBOX_HOST);
     on_undone(p, text, body, err);
 }
 
@@ -160,6 +161,7 @@ void step_trust_sandbox(struct provision *p)
     struct err err;
     char line[128];
     auto_buf struct buf ca = {0};
+    (void)p->guest->look(p->guest->arg, &p->before);
     unsigned registry = p->sandbox.registry_port;
     (void)snprintf(line, sizeof(line), "sandbox-set %s %u %u %u", p->host_ip, p->sandbox.mqtt_port,
                    p->sandbox.https_port, registry ? registry : SANDBOX_REGISTRY_PORT);
