@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/timex.h>
@@ -44,10 +43,13 @@ static uint32_t count_cpus(void)
 static uint32_t meminfo_mib(const char *text, const char *key)
 {
     const char *at = strstr(text, key);
-    unsigned long long kib;
-    if (!at || sscanf(at + strlen(key), " %llu kB", &kib) != 1) /* NOLINT(cert-err34-c) */
+    if (!at)
         return 0;
-    return (uint32_t)(kib / 1024);
+    at += strlen(key);
+    at += strspn(at, " ");
+    auto_free char *digits = xstrndup(at, strspn(at, "0123456789"));
+    uint64_t kib;
+    return str_to_u64(digits, UINT64_MAX, &kib) ? (uint32_t)(kib / 1024) : 0;
 }
 
 /* Free bytes where PATH is or will be made: of its nearest folder that exists. */
