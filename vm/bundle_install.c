@@ -201,6 +201,14 @@ static int install_parts(struct pass *p, const char *slot_dir, struct err *err)
     return 0;
 }
 
+static bool same_files(const struct bundle *a, const struct bundle *b)
+{
+    for (int i = 0; i < BUNDLE_PART_COUNT; i++)
+        if (a->files[i].size != b->files[i].size || !str_eq(a->files[i].sha256, b->files[i].sha256))
+            return false;
+    return true;
+}
+
 /* The manifest of another bundle must not vouch for files that are being replaced. */
 static int drop_other_manifest(const char *path, const struct buf *wanted, struct err *err)
 {
@@ -224,7 +232,7 @@ int bundle_install(const struct bundle *bundle, const char *slot_dir,
         bundle_parse(buf_str(&text), text.len, &again, err) < 0)
         return err_wrap(err, "install the image");
     /* Changed since it was opened: sizes and sums would not belong together. */
-    if (memcmp(again.files, bundle->files, sizeof(again.files)) != 0)
+    if (!same_files(&again, bundle))
         return err_set(err, ERR_BUSY, "the bundle in %s is being changed", bundle->dir);
     if (file_mkdirs(slot_dir, geteuid() == 0 ? 0711 : 0700, err) < 0 ||
         drop_other_manifest(target, &text, err) < 0 || check_room(bundle, slot_dir, err) < 0)
