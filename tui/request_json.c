@@ -4,6 +4,7 @@
 #include "core/base/str.h"
 #include "core/rpc/model_json.h"
 #include "tui/request.h"
+#include "tui/who.h"
 
 #include <string.h>
 
@@ -96,6 +97,14 @@ static cJSON *params_vm(const char *vm)
     return params;
 }
 
+/* Jobs remember who started them. */
+static void add_by(cJSON *params)
+{
+    char who[MODEL_NAME_MAX];
+    who_describe(who, sizeof(who));
+    json_add_str(params, "by", who);
+}
+
 void request_host_check(struct ui *ui, const struct vm_plan *plan_or_null)
 {
     cJSON *params = cJSON_CreateObject();
@@ -113,6 +122,7 @@ void request_vm_create(struct ui *ui, const struct vm_plan *plan)
 {
     cJSON *params = cJSON_CreateObject();
     json_add(params, "plan", model_json_plan(plan));
+    add_by(params);
     ask(ui, REPLY_JOB, "install the VM", "vm.create", params, 0);
 }
 
@@ -124,6 +134,7 @@ void request_vm(struct ui *ui, const char *verb, const char *vm, bool force)
         json_add_bool(params, "force", true);
     (void)str_format(method, sizeof(method), "vm.%s", verb);
     (void)str_format(what, sizeof(what), "%s VM %s", verb, vm);
+    add_by(params);
     ask(ui, REPLY_JOB, what, method, params, 0);
 }
 
@@ -141,12 +152,15 @@ void request_connection_string(struct ui *ui, const char *vm, const char *secret
 {
     cJSON *params = params_vm(vm);
     json_add_str(params, "connectionString", secret);
+    add_by(params);
     ask(ui, REPLY_JOB, "connect to Azure", "provision.connection_string", params, 0);
 }
 
 void request_provision_sandbox(struct ui *ui, const char *vm)
 {
-    ask(ui, REPLY_JOB, "connect to the sandbox", "provision.sandbox", params_vm(vm), 0);
+    cJSON *params = params_vm(vm);
+    add_by(params);
+    ask(ui, REPLY_JOB, "connect to the sandbox", "provision.sandbox", params, 0);
 }
 
 void request_sandbox_stop(struct ui *ui)

@@ -24,8 +24,8 @@ static void jobs_draw(const struct view *view, void *state, struct surface *s, s
         format_clock(at, sizeof(at), job->started_ms);
         format_job_time(took, sizeof(took), view->now_ms, job);
         surface_light(s, y, 3, 16, words_job_light(job->state), words_job(job->state));
-        surface_text(s, y, 20, body.w - 20 - 32, STYLE_TEXT, job->title);
-        surface_printf(s, y, body.w - 30, STYLE_TEXT, "%s  %8s  by %s", at, took, job->by);
+        surface_text(s, y, 20, body.w - 20 - 36, STYLE_TEXT, job->title);
+        surface_printf(s, y, body.w - 34, STYLE_TEXT, "%s  %8s  %s", at, took, job->by);
         if (list->top + i == list->sel)
             list_mark(s, body, y);
     }
@@ -77,7 +77,8 @@ static void draw_job(const struct view *view, const struct job_status *job, stru
     format_clock(at, sizeof(at), job->started_ms);
     format_job_time(took, sizeof(took), view->now_ms, job);
     surface_printf(s, y, 5, STYLE_TEXT, "Job        %s  %s", job->id, job->title);
-    surface_printf(s, y + 1, 5, STYLE_TEXT, "Started    %s by %s", at, job->by);
+    surface_printf(s, y + 1, 5, STYLE_TEXT, "Started    %s%s%s", at, job->by[0] ? " by " : "",
+                   job->by);
     surface_printf(s, y + 2, 5, STYLE_TEXT, "Now        step %zu of %zu, %s   elapsed %s",
                    job->step + 1, job->n_steps,
                    job->step < job->n_steps ? job->steps[job->step].name : "", took);

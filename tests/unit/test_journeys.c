@@ -39,6 +39,8 @@ static void keys(const uint32_t *syms, size_t n)
 
 Test(journeys, a_newcomer_installs_with_three_keys)
 {
+    (void)setenv("LOGNAME", "anna", 1);
+    (void)setenv("SSH_CONNECTION", "10.20.4.8 51234 10.20.4.7 22", 1);
     ui_fixture_empty(&f);
     ui_fixture_answer(&f, REPORT_OK);
     ui_fixture_key(&f, KEYSYM_ENTER);
@@ -49,6 +51,7 @@ Test(journeys, a_newcomer_installs_with_three_keys)
     cr_assert_str_eq(f.method, "vm.create");
     cr_expect(strstr(buf_str(&f.params), "\"name\":\"a-vm\""));
     cr_expect(strstr(buf_str(&f.params), "\"memoryMib\":1024"));
+    cr_expect(strstr(buf_str(&f.params), "\"by\":\"anna from 10.20.4.8\""));
     ui_fixture_answer(&f, "{\"job\":\"7c1e\"}");
     cr_expect(ui_top(f.ui, NULL) == &screen_job);
 }
