@@ -26,6 +26,7 @@ struct hub_rest {
     bool existed; /* the PUT was refused since the device is there: it is read instead */
     hub_rest_device_fn device_done;
     hub_rest_done_fn done;
+    hub_rest_count_fn count_done;
     void *arg;
 };
 
@@ -190,6 +191,28 @@ void hub_rest_device(struct hub_rest *h, const char *device_id, hub_rest_device_
     auto_free char *path = rest_path(device_id, "");
     if (rest_send(h, "PUT", path, body.data, body.len, on_device, &err) < 0)
         device_end(h, NULL, &err);
+}
+
+/* ---- how many ---- */
+
+static void on_counted(void *arg, int status, const struct buf *body, const struct err *err)
+{
+    struct hub_rest *h = arg;
+    struct err room;
+    h->fetch = NULL;
+    const struct err *why = rest_judge(status, body, err, &room);
+    auto_json cJSON *root = why ? NULL : json_parse(buf_str(body), body->len, NULL);
+    uint64_t devices = json_u64(root, "totalDeviceCount", 0);
+    h->count_done(h->arg, devices < UINT32_MAX ? (uint32_t)devices : UINT32_MAX, why);
+}
+
+void hub_rest_count(struct hub_rest *h, hub_rest_count_fn done, void *arg)
+{
+    struct err err;
+    h->count_done = done;
+    h->arg = arg;
+    if (rest_send(h, "GET", "statistics/devices", NULL, 0, on_counted, &err) < 0)
+        done(arg, 0, &err);
 }
 
 /* ---- a deployment ---- */

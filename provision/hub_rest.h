@@ -8,6 +8,7 @@
 #include "provision/sandbox.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 struct hub_rest;
@@ -27,6 +28,10 @@ void hub_rest_device(struct hub_rest *h, const char *device_id, hub_rest_device_
 /* Applies a deployment manifest (JSON text) to it. */
 void hub_rest_deploy(struct hub_rest *h, const char *device_id, const char *manifest, size_t len,
                      hub_rest_done_fn done, void *arg);
+
+/* How many devices there are. */
+typedef void (*hub_rest_count_fn)(void *arg, uint32_t devices, const struct err *err);
+void hub_rest_count(struct hub_rest *h, hub_rest_count_fn done, void *arg);
 
 /* The manifest of the sample: two modules of the berth-sensor image. Static text. */
 const char *hub_rest_sample_manifest(void);

@@ -35,23 +35,56 @@ static void call_stop(struct request *req, const cJSON *params)
 }
 
 /* The whole record, for scripts; its reader is our own user, who may read the file as well. */
+static cJSON *show_json(struct engine *e, uint32_t devices)
+{
+    struct sandbox_status status;
+    auto_sandbox_record struct sandbox_record r = {0};
+    sandbox_state_fill(e->sandbox, &status);
+    status.devices = devices;
+    cJSON *json = model_json_sandbox(&status);
+    if (status.light != LIGHT_OK || sandbox_load(&r, NULL) < 0)
+        return json;
+    json_add_str_or_null(json, "serviceConnectionString", r.service.data);
+    if (r.registry_port) {
+        cJSON *registry = json_add_obj(json, "registry");
+        json_add_str(registry, "host", r.host);
+        json_add_u64(registry, "port", r.registry_port);
+    }
+    return json;
+}
+
+struct show {
+    struct request *req;
+    struct hub_rest *rest;
+};
+
+static void on_counted(void *arg, uint32_t devices, const struct err *err)
+{
+    struct show *show = arg;
+    (void)err; /* a sandbox that does not answer is shown all the same */
+    request_reply(show->req, show_json(show->req->owner, devices));
+    hub_rest_free(show->rest);
+    free(show);
+}
+
 static void call_show(struct request *req, const cJSON *params)
 {
     struct engine *e = req->owner;
     struct sandbox_status status;
     auto_sandbox_record struct sandbox_record r = {0};
+    struct hub_rest *rest = NULL;
     (void)params;
     sandbox_state_fill(e->sandbox, &status);
-    cJSON *json = model_json_sandbox(&status);
-    if (status.light == LIGHT_OK && sandbox_load(&r, NULL) == 0) {
-        json_add_str_or_null(json, "serviceConnectionString", r.service.data);
-        if (r.registry_port) {
-            cJSON *registry = json_add_obj(json, "registry");
-            json_add_str(registry, "host", r.host);
-            json_add_u64(registry, "port", r.registry_port);
-        }
+    if (status.light == LIGHT_OK && sandbox_load(&r, NULL) == 0)
+        rest = hub_rest_new(e->loop, &r, NULL);
+    if (!rest) {
+        request_reply(req, show_json(e, 0));
+        return;
     }
-    request_reply(req, json);
+    struct show *show = xcalloc(1, sizeof(*show));
+    show->req = req;
+    show->rest = rest;
+    hub_rest_count(rest, on_counted, show);
 }
 
 /* ---- devices and deployments ---- */

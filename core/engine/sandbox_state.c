@@ -5,13 +5,19 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/engine/engine.h"
+#include "core/engine/server.h"
+#include "provision/hub_rest.h"
 #include "provision/sandbox.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define COUNT_MS 10000 /* devices are counted this often, while somebody looks */
+
 struct sandbox_state {
     struct engine *engine;
+    uv_timer_t count_timer;
+    struct hub_rest *rest; /* a count under way */
     struct sandbox_status status;
     uv_poll_t *watch; /* on the process; NULL: not watched */
     int pidfd;
@@ -25,6 +31,9 @@ struct sandbox_state *sandbox_state_new(struct engine *e)
     struct sandbox_state *s = xcalloc(1, sizeof(*s));
     s->engine = e;
     s->pidfd = -1;
+    (void)uv_timer_init(e->loop, &s->count_timer);
+    s->count_timer.data = s;
+    uv_unref((uv_handle_t *)&s->count_timer);
     sandbox_look(s);
     return s;
 }
@@ -44,12 +53,18 @@ static void unwatch(struct sandbox_state *s)
     s->pidfd = -1;
 }
 
+static void on_timer_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
 void sandbox_state_free(struct sandbox_state *s)
 {
     if (!s)
         return;
     unwatch(s);
-    free(s);
+    hub_rest_free(s->rest);
+    uv_close((uv_handle_t *)&s->count_timer, on_timer_closed);
 }
 
 static void on_process_ended(uv_poll_t *poll, int status, int events)
@@ -80,10 +95,36 @@ static void watch(struct sandbox_state *s, pid_t pid)
     uv_unref((uv_handle_t *)s->watch);
 }
 
+/* ---- how many devices ---- */
+
+static void on_counted(void *arg, uint32_t devices, const struct err *err)
+{
+    struct sandbox_state *s = arg;
+    if (!err && s->status.light == LIGHT_OK && s->status.devices != devices) {
+        s->status.devices = devices;
+        engine_touch(s->engine);
+    }
+    hub_rest_free(steal(s->rest));
+}
+
+static void on_count_timer(uv_timer_t *timer)
+{
+    struct sandbox_state *s = timer->data;
+    auto_sandbox_record struct sandbox_record r = {0};
+    if (s->rest || s->status.light != LIGHT_OK || !s->engine->server ||
+        !server_clients(s->engine->server))
+        return;
+    if (sandbox_load(&r, NULL) == 0)
+        s->rest = hub_rest_new(s->engine->loop, &r, NULL);
+    if (s->rest)
+        hub_rest_count(s->rest, on_counted, s);
+}
+
 static void sandbox_look(struct sandbox_state *s)
 {
     auto_sandbox_record struct sandbox_record r = {0};
     unwatch(s);
+    (void)uv_timer_stop(&s->count_timer);
     s->status = (struct sandbox_status){.light = LIGHT_OFF};
     if (sandbox_load(&r, NULL) == 0 && sandbox_alive(&r)) {
         s->status.light = LIGHT_OK;
@@ -93,6 +134,7 @@ static void sandbox_look(struct sandbox_state *s)
         s->status.https_port = r.https_port;
         s->status.registry_port = r.registry_port;
         watch(s, r.pid);
+        (void)uv_timer_start(&s->count_timer, on_count_timer, 0, COUNT_MS);
     }
     engine_touch(s->engine);
 }

@@ -256,7 +256,18 @@ static void wait_failed(struct job *job, struct vm_ctx *c, enum err_kind kind, c
     vms_await(c->engine->vms, c->name, NULL, NULL);
     err_set(&err, kind, "%s%s%s%s", what, *line ? "; the last line of its console is \"" : "", line,
             *line ? "\"" : "");
-    err_hint(&err, "look at the whole console with: berth logs --serial");
+    err_hint(&err, "look at the whole console with: berth logs @serial");
+    job_step_done(job, &err);
+}
+
+static void refused(struct job *job, struct vm_ctx *c, const char *reason)
+{
+    struct err err = {0};
+    vms_await(c->engine->vms, c->name, NULL, NULL);
+    err_set(&err, ERR_AUTH, "%s", reason);
+    err_hint(&err,
+             "if the VM's files were replaced or restored, delete the VM and install it again; "
+             "otherwise something else answers in its place");
     job_step_done(job, &err);
 }
 
@@ -275,8 +286,13 @@ static bool check_ready(struct job *job, struct vm_ctx *c, const struct vm_statu
         wait_failed(job, c, ERR_REMOTE, text);
         return true;
     }
-    job_progress(job, -1, "%s",
-                 *status->reason ? status->reason : "Waiting for the guest to answer");
+    if (status->state == VM_STATE_STARTING && *status->reason) {
+        /* It answers, but it is not the one that was installed, or it refuses our key: waiting does
+         * not help. */
+        refused(job, c, status->reason);
+        return true;
+    }
+    job_progress(job, -1, "Waiting for the guest to answer");
     return false;
 }
 

@@ -350,7 +350,7 @@ struct guest *vms_guest(struct vms *v, const char *name, struct err *err)
     if (!power_is_on(vm))
         err_hint(err, "start it with: berth vm start %s", name);
     else
-        err_hint(err, "wait until it is running, or look at its console: berth logs --serial");
+        err_hint(err, "wait until it is running, or look at its console: berth logs @serial");
     return NULL;
 }
 

@@ -106,9 +106,9 @@ static int take_lock(const char *socket_path, int cancel_fd, uint64_t deadline_m
 
 /* Starts PROGRAM with the write end of a pipe as its descriptor 3 and nothing else of ours but the
  * standard three, which go nowhere. */
-static int spawn_engine(const char *program, int ready_fd, pid_t *ret_pid, struct err *err)
+static int spawn_engine(char *program, int ready_fd, pid_t *ret_pid, struct err *err)
 {
-    char *const argv[] = {(char[]){"berthd"}, (char[]){"--ready-fd"}, (char[]){"3"}, NULL};
+    char *const argv[] = {program, (char[]){"--ready-fd"}, (char[]){"3"}, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     sigset_t none;

@@ -28,7 +28,7 @@ make_bundle() {
     } >"$bundle/manifest.json"
 }
 
-engine_pids() { pgrep -f "^berthd --ready-fd" -u "$(id -u)" | while read -r pid; do
+engine_pids() { pgrep -f "^[^ ]*berthd --ready-fd" -u "$(id -u)" | while read -r pid; do
     if grep -qz "^BERTH_STATE_DIR=$BERTH_STATE_DIR$" "/proc/$pid/environ" 2>/dev/null; then echo "$pid"; fi
 done; }
 engine_gone() { [ -z "$(engine_pids)" ]; }
