@@ -102,11 +102,9 @@ static void peer_ended(struct net_conn *c)
         return;
     c->eof = true;
     update_reading(c);
-    if (c->state == NET_CONN_HANDSHAKE)
-        net_conn_destroy(c, false);
-    else if (c->state == NET_CONN_OPEN)
+    if (c->state == NET_CONN_OPEN)
         c->server->events->on_eof(c->x);
-    else if (c->shut)
+    else if (c->state == NET_CONN_HANDSHAKE || c->shut)
         net_conn_destroy(c, false);
 }
 

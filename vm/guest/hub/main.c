@@ -206,6 +206,7 @@ int main(int argc, char **argv)
     struct err err = {0};
     int option;
 
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (option == OPT_VERSION || option == OPT_HELP) {
             (void)fputs(option == OPT_HELP ? usage : "berth-hub " BERTH_VERSION "\n", stdout);

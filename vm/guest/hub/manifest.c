@@ -57,8 +57,9 @@ static int need_word(const struct at *a, const char *const *words, bool optional
 
     if (!a->json && optional)
         return 0;
-    for (const char *const *w = words; *w && cJSON_IsString(a->json); w++)
-        if (str_eq(a->json->valuestring, *w))
+    const char *text = a->json && cJSON_IsString(a->json) ? a->json->valuestring : NULL;
+    for (const char *const *w = words; *w; w++)
+        if (str_eq(text, *w))
             return 0;
     buf_puts(&why, a->json ? "must be one of" : "is missing; it must be one of");
     for (const char *const *w = words; *w; w++)
