@@ -367,7 +367,6 @@ static void case_stream(const char *name, uint64_t pause_every)
 
 static long memory_kib(void)
 {
-    auto_buf struct buf text = {0};
     char room[4096];
     auto_close int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
     ssize_t n = read(fd, room, sizeof(room) - 1);
