@@ -294,7 +294,7 @@ static size_t token_len(const struct toml_parser *p)
 
 static struct toml *scalar_value(struct toml_parser *p)
 {
-    char text[64];
+    char text[64] = "";
     size_t len = token_len(p);
     int64_t integer = 0;
     double number = 0;

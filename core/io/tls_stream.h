@@ -11,6 +11,6 @@
  * ERR_PROTOCOL. */
 struct dialer *dialer_tls_new(uv_loop_t *loop, const char *ca_file, const char *proxy,
                               struct err *err);
-void dialer_tls_free(struct dialer *d); /* when no stream of it is left; NULL is fine */
+void dialer_tls_free(struct dialer *base); /* when no stream of it is left; NULL is fine */
 
 #endif

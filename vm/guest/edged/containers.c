@@ -293,9 +293,10 @@ void containers_free(struct containers *cs)
 {
     if (!cs)
         return;
-    while (cs->looks) {
-        docker_cancel(cs->looks->call);
-        look_end(cs->looks);
+    for (struct look *look = cs->looks, *next; look; look = next) {
+        next = look->next;
+        docker_cancel(look->call);
+        free(look);
     }
     docker_cancel(cs->listing);
     http_call_cancel(cs->events);

@@ -64,11 +64,12 @@ int create_options_join(const cJSON *settings, char **ret_text, struct err *err)
     if (n < 0)
         return -1;
     for (int i = 0; i < n; i++) {
-        if (cJSON_IsString(chunks[i]))
-            buf_puts(&text, chunks[i]->valuestring);
-        else if (cJSON_IsObject(chunks[i]))
-            json_print(&text, chunks[i]);
-        else if (!cJSON_IsNull(chunks[i]))
+        const cJSON *chunk = chunks[i];
+        if (chunk && cJSON_IsString(chunk))
+            buf_puts(&text, chunk->valuestring);
+        else if (cJSON_IsObject(chunk))
+            json_print(&text, chunk);
+        else if (!cJSON_IsNull(chunk))
             return err_set(err, ERR_INVALID, "settings.createOptions must be a string");
     }
     auto_free char *copy = xstrdup(buf_str(&text));

@@ -86,7 +86,9 @@ static bool take_argument(struct arguments *a, int which, const char *value)
 
 static bool parse_arguments(int argc, char **argv, struct arguments *a)
 {
-    for (int which; (which = getopt_long(argc, argv, "", options, NULL)) != -1;)
+    int which;
+    while ((which = getopt_long(argc, argv, "", options, NULL)) !=
+           -1) /* NOLINT(concurrency-mt-unsafe) */
         if (!take_argument(a, which, optarg))
             return false;
     return optind == argc;
@@ -137,8 +139,8 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     /* Small on purpose: one heap for all threads, one thread for name look-ups. */
-    (void)mallopt(M_ARENA_MAX, 1);
-    (void)setenv("UV_THREADPOOL_SIZE", "1", 1);
+    (void)mallopt(M_ARENA_MAX, 1);              /* NOLINT(concurrency-mt-unsafe) */
+    (void)setenv("UV_THREADPOOL_SIZE", "1", 1); /* NOLINT(concurrency-mt-unsafe) */
     (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     (void)log_open(NULL, a.level, NULL);
     int status = run(&a);

@@ -12,7 +12,7 @@
 void notify_systemd(const char *state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *path = getenv("NOTIFY_SOCKET");
+    const char *path = getenv("NOTIFY_SOCKET"); /* NOLINT(concurrency-mt-unsafe) */
     if (!path || (path[0] != '/' && path[0] != '@') ||
         !str_copy(address.sun_path, sizeof(address.sun_path), path))
         return;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLAN_TRACKS_MAX (DEPLOYMENT_MODULES_MAX * 2)
+#define PLAN_TRACKS_MAX 100U /* the modules of two deployments: one comes, one goes */
 
 /* What the agent remembers of a module, deployed or about to go. */
 struct module_track {
