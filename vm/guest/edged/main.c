@@ -87,8 +87,8 @@ static bool take_argument(struct arguments *a, int which, const char *value)
 static bool parse_arguments(int argc, char **argv, struct arguments *a)
 {
     int which;
-    while ((which = getopt_long(argc, argv, "", options, NULL)) !=
-           -1) /* NOLINT(concurrency-mt-unsafe) */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    while ((which = getopt_long(argc, argv, "", options, NULL)) != -1)
         if (!take_argument(a, which, optarg))
             return false;
     return optind == argc;
