@@ -38,6 +38,25 @@ void plot_chart(struct surface *s, struct area a, const double *values, size_t n
     }
 }
 
+void plot_fill_gaps(double *values, size_t n)
+{
+    size_t last = n;    /* the latest point; n: none yet */
+    size_t nearest = n; /* columns between the two points that are closest */
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(values[i]))
+            continue;
+        if (last < n && i - last < nearest)
+            nearest = i - last;
+        last = i;
+    }
+    size_t since = 0;
+    for (size_t i = 1; i < n && i <= last && nearest < n; i++) {
+        since = isnan(values[i]) ? since + 1 : 0;
+        if (since && since <= 3 * nearest)
+            values[i] = values[i - 1]; /* before the first point this is no value either */
+    }
+}
+
 double plot_scale(double value)
 {
     if (!(value > 0))

@@ -108,6 +108,7 @@ static void draw_metric(const struct view *view, const struct metrics *m,
     surface_text(s, y, 3, NAME_WIDTH - 1, STYLE_TEXT, title);
     if (n > 0 && stats.n) {
         series_columns(metric->series, from, view->now_ms + 1, columns, (size_t)n);
+        plot_fill_gaps(columns, (size_t)n);
         plot_line(s, y, 3 + NAME_WIDTH, columns, (size_t)n, metric_scale(metric, stats.max));
     }
     draw_figures(metric, &stats, s, y, a.w - FIGURES * FIGURE_WIDTH);

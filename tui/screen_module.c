@@ -106,6 +106,7 @@ static void draw_plot(const struct view *view, const struct series *series, cons
     uint64_t from = view->now_ms > HOUR_MS ? view->now_ms - HOUR_MS : 0;
     struct series_stats stats = series_stats(series, from, view->now_ms);
     series_columns(series, from, view->now_ms + 1, columns, (size_t)n);
+    plot_fill_gaps(columns, (size_t)n);
     plot_line(s, y, 14, columns, (size_t)n, stats.n ? plot_scale(stats.max) : 1);
     if (!stats.n)
         return;

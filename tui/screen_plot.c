@@ -170,6 +170,7 @@ static void plot_draw(const struct view *view, void *state, struct surface *s, s
     }
     double max = metric_scale(&p->metric, all.max);
     series_columns(p->metric.series, from, view->now_ms + 1, columns, (size_t)a.w);
+    plot_fill_gaps(columns, (size_t)a.w);
     draw_scale(p, s, a, max);
     plot_chart(s, a, columns, (size_t)a.w, max);
     draw_times(view, p, s, a.y + a.h, a.w);

@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <locale.h>
+#include <math.h>
 #include <string.h>
 
 static struct surface *s;
@@ -90,6 +91,16 @@ Test(surface, bars_show_unknown_as_empty)
     progress_share(s, 1, 0, 10, 61);
     progress_step(s, 2, 0, 12, 100);
     expect_text("----------\n######----\n[##########]\n");
+}
+
+Test(surface, a_plot_holds_a_value_until_the_next_but_shows_a_silence)
+{
+    double v[] = {NAN, 1, NAN, 2, NAN, 3, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 4, NAN};
+    plot_fill_gaps(v, ARRAY_LEN(v));
+    cr_expect(isnan(v[0]) && isnan(v[16]), "nothing is made up outside");
+    cr_expect_eq(v[2], 1);
+    cr_expect_eq(v[4], 2);
+    cr_expect(isnan(v[14]), "a long silence stays");
 }
 
 Test(surface, plot_scale_is_round_and_large_enough)
