@@ -1,6 +1,7 @@
 #!/bin/bash
 # A VM on the real libvirt through vm/ alone: made, booted to SSH with its pinned host key, shut down by its power button,
 # booted again, switched off, removed without a trace. Root: qemu:///system; others: a libvirt of their own.
+# shellcheck disable=SC2317 # functions are called through step and trap
 set -u
 tool=${BERTH_BUILD:?}/tests/tools/vm_real
 bundle=$PWD/build/bundle/builtin-$(dpkg --print-architecture)
@@ -18,10 +19,10 @@ report() { # NAME STATUS WHY
     fi
 }
 step() { # NAME COMMAND...
-    local what=$1 out status=0
+    local what=$1 out status=0 begun=$SECONDS
     shift
     out=$("$@" 2>&1) || status=$?
-    report "$what" $status "$out"
+    report "$what" $status "$out ($((SECONDS - begun)) s)"
 }
 cleanup() {
     "$tool" purge "$name" >/dev/null 2>&1
@@ -36,7 +37,7 @@ in_guest() { # COMMAND...
 wait_ssh() { # SECONDS
     local end=$((SECONDS + $1))
     # User networking accepts before the guest listens: only an answer counts. ssh itself waits up to its timeout.
-    until in_guest true 2>/dev/null; do [ $SECONDS -lt $end ] || return 1; done
+    until in_guest true 2>/dev/null; do [ "$SECONDS" -lt "$end" ] || return 1; done
 }
 state_is() { [[ $("$tool" show "$name") == "$1 "* ]]; }
 nothing_left() { [ -z "$("$tool" list)" ] && [ ! -e "$dir" ] && ! virsh list --all --name 2>/dev/null | grep -qx "$name"; }
@@ -46,7 +47,7 @@ step make "$tool" make "$name" "$bundle" user
 port=$(sed -n 's/.*"sshPort":\([0-9]*\).*/\1/p' "$dir/vm.json")
 echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$dir/seed/hostkey.pub")" >"$BERTH_STATE_DIR/known"
 step start "$tool" start "$name"
-step ssh_answers_with_the_pinned_key wait_ssh 120
+step ssh_answers_with_the_pinned_key wait_ssh 300
 step guest_has_its_name test "$(in_guest hostname)" = "$name"
 step machine_id_before test -n "$(in_guest cat /etc/machine-id | tee "$BERTH_STATE_DIR/id")"
 step state_on state_is starting
@@ -56,7 +57,7 @@ step secrets_stay_out_of_argv test "$(tr '\0' '\n' <"/proc/$(pgrep -f "guest=$na
 step power_button test "$("$tool" stop "$name")" = clean
 step state_off state_is off
 step start_again "$tool" start "$name"
-step ssh_answers_again wait_ssh 120
+step ssh_answers_again wait_ssh 300
 step machine_id_stays test "$(in_guest cat /etc/machine-id)" = "$(cat "$BERTH_STATE_DIR/id")"
 step kill "$tool" kill "$name"
 step state_off_again state_is off
