@@ -151,7 +151,7 @@ module_gone() { ! field ".modules[] | select(.name == \"$second\") | .name"; }
 check 'a module that left the deployment is removed' wait_until 60 module_gone
 
 # ------------------------------------------------------------------------------------- faults
-engine_pid() { pgrep -f "^$BERTH_BUILD/berthd"; }
+engine_pid() { sed -n 's/.*listens, pid \([0-9]*\).*/\1/p' "$BERTH_STATE_DIR/engine.log" | tail -n 1; }
 kill -9 "$(engine_pid)"
 check 'a killed engine comes back and finds the VM connected' wait_until 60 cloud_is connected
 
