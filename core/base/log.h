@@ -34,7 +34,8 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...) ATTR
  * not log. */
 void log_recent(void (*fn)(void *arg, const char *line), void *arg);
 
-/* From now on FN also gets each line that is written, under the log's lock and on the thread that logs: FN must not log. NULL ends it. */
+/* From now on FN also gets each line that is written, under the log's lock and on the thread that
+ * logs: FN must not log. NULL ends it. */
 void log_tap(void (*fn)(void *arg, const char *line), void *arg);
 
 #endif

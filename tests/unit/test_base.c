@@ -1,4 +1,5 @@
-/* What all layers rely on: errors that keep their cause, buffers, JSON with bounds, files that are whole or absent. */
+/* What all layers rely on: errors that keep their cause, buffers, JSON with bounds, files that are
+ * whole or absent. */
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
