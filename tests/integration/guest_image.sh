@@ -83,6 +83,7 @@ if [ -e "$bundle/manifest.json" ]; then
     check 'bundle: at most 100 MB' small_enough
     unsquashfs -lls "$bundle/root.squashfs" >"$work/list" 2>/dev/null
     check 'image: lists its files' grep -q 'squashfs-root/usr/bin/berth-edged$' "$work/list"
+    check 'image: / belongs to root, who alone may write' grep -qE '^drwxr-xr-x root/root .* squashfs-root$' "$work/list"
     check 'image: nothing is setuid or setgid' absent '^-..[sS]|^-.....[sS]'
     check 'image: nothing is writable by all' absent '^[-d].......w[^tT]'
     check 'image: no host key, no history of the build' absent 'ssh_host_|/var/lib/dpkg|/var/cache/apt|\.bash_history'

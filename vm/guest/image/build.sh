@@ -58,9 +58,10 @@ tools_check()
             "mmdebstrap squashfs-tools cpio debian-archive-keyring"
     done
     [ "$(dpkg --print-architecture)" = amd64 ] || fail "only amd64 hosts can build this bundle yet"
-    [ "$(id -u)" = 0 ] || mmdebstrap --mode=unshare --simulate bookworm /dev/null >/dev/null 2>&1 ||
-        fail "not root, and this host has no user namespaces with subordinate ids for $(id -un);" \
-            "next step: run as root, or apt-get install uidmap and see /etc/subuid"
+    [ "$(id -u)" = 0 ] ||
+        { command -v newuidmap >/dev/null && grep -q "^$(id -un):" /etc/subuid && unshare -U true; } 2>/dev/null ||
+        fail "not root, and user namespaces with subordinate ids are not set up for $(id -un);" \
+            "next step: run as root, or apt-get install uidmap and add $(id -un) to /etc/subuid and /etc/subgid"
 }
 
 # The time that all files carry: that of the last change to the recipe.
@@ -110,8 +111,11 @@ bundle_build()
     export VERSION
     root_build
     say "packing the root image"
-    mksquashfs - "$work/bundle/root.squashfs" -tar -quiet -no-progress -b 256K \
-        -root-mode 755 -root-uid 0 -root-gid 0 -comp zstd -Xcompression-level 15 \
+    # From a tar, mksquashfs gives / to whoever calls it, whatever -root-uid says: be root for it.
+    as_root=''
+    [ "$(id -u)" = 0 ] || as_root='unshare -r'
+    $as_root mksquashfs - "$work/bundle/root.squashfs" -tar -quiet -no-progress -b 256K \
+        -root-mode 755 -comp zstd -Xcompression-level 15 \
         <"$work/root.tar" >"$work/log" 2>&1 || {
         cat "$work/log" >&2
         fail "mksquashfs failed"
