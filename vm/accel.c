@@ -135,7 +135,7 @@ bool accel_cpu_has_flag(const char *cpuinfo)
 /* In the child: opening, asking the version and making an empty VM is what QEMU would do first. */
 static int probe_kvm(const char *device)
 {
-    int fd = open(device, O_RDWR | O_CLOEXEC);
+    auto_close int fd = open(device, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return errno;
     int version = ioctl(fd, KVM_GET_API_VERSION, 0);

@@ -248,7 +248,7 @@ static int shutdown_gently(struct vm_conn *conn, virDomainPtr domain, uint64_t d
     int result;
     if (id < 0) {
         result = virt_err(err, "listen to libvirt");
-        waiter_unref(w);
+        w->refs--; /* libvirt took none */
     } else {
         result = press_until_off(domain, w, deadline, cancel, ret_off, err);
         (void)virConnectDomainEventDeregisterAny(vm_conn_virt(conn), id);

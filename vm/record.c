@@ -102,7 +102,7 @@ size_t record_list(char names[][MODEL_NAME_MAX], size_t max)
     const struct dirent *entry;
     while (n < max && (entry = readdir(dir))) /* NOLINT(concurrency-mt-unsafe): DIR is ours */
         if (plan_check_name(entry->d_name, NULL) == 0)
-            STR_SET(names[n++], entry->d_name);
+            (void)str_copy(names[n++], MODEL_NAME_MAX, entry->d_name);
     (void)closedir(dir);
     if (n)
         qsort(names, n, MODEL_NAME_MAX, compare_names);

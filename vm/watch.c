@@ -76,13 +76,15 @@ int vm_watch_open(struct vm_conn *conn, vm_watch_fn fn, void *arg, struct vm_wat
     w->can_break = !str_starts(vm_conn_uri(conn), "test:");
     if (!w->can_break ||
         virConnectRegisterCloseCallback(vm_conn_virt(conn), on_close, w, watch_unref) < 0)
-        watch_unref(w);
+        w->refs--; /* libvirt took none */
     w->id =
         virConnectDomainEventRegisterAny(vm_conn_virt(conn), NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
                                          VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), w, watch_unref);
     if (w->id < 0) {
         virt_err(err, "listen to libvirt");
-        watch_unref(w);
+        pthread_mutex_lock(&w->lock);
+        w->refs--;
+        pthread_mutex_unlock(&w->lock);
         vm_watch_close(w);
         return -1;
     }
