@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define NAME_WIDTH   22
+#define NAME_WIDTH   26
 #define FIGURE_WIDTH 10
 #define FIGURES      3
 
@@ -96,6 +96,17 @@ static void draw_figures(const struct metric *metric, const struct series_stats 
     }
 }
 
+/* Names of one module begin alike: a long one keeps its end. */
+static void draw_name(struct surface *s, int y, const char *title)
+{
+    size_t len = strlen(title);
+    size_t room = NAME_WIDTH - 1;
+    if (len <= room || surface_width(title) != (int)len)
+        surface_text(s, y, 3, (int)room, STYLE_TEXT, title);
+    else
+        surface_printf(s, y, 3, STYLE_TEXT, "...%s", title + len - (room - 3));
+}
+
 static void draw_metric(const struct view *view, const struct metrics *m,
                         const struct metric *metric, struct surface *s, struct area a, int y)
 {
@@ -105,7 +116,7 @@ static void draw_metric(const struct view *view, const struct metrics *m,
     uint64_t from = view->now_ms > m->span_ms ? view->now_ms - m->span_ms : 0;
     struct series_stats stats = series_stats(metric->series, from, view->now_ms);
     metric_title(metric, title, sizeof(title));
-    surface_text(s, y, 3, NAME_WIDTH - 1, STYLE_TEXT, title);
+    draw_name(s, y, title);
     if (n > 0 && stats.n) {
         series_columns(metric->series, from, view->now_ms + 1, columns, (size_t)n);
         plot_fill_gaps(columns, (size_t)n);

@@ -47,6 +47,19 @@ static void draw_note(const struct view *view, const struct module_status *m, st
     surface_text(s, a.y + 3, 8, a.w - 9, STYLE_TEXT, m->image[0] ? m->image : "-");
 }
 
+static const char *why_none(const struct vm_status *vm)
+{
+    if (!vm)
+        return "There is no VM: go to 1 Dash and press N.";
+    if (vm->state == VM_STATE_OFF || vm->state == VM_STATE_CRASHED)
+        return "The VM is off: 5 VM starts it.";
+    if (vm->state != VM_STATE_RUNNING)
+        return "They appear as soon as the VM answers.";
+    if (vm->runtime == RUNTIME_STATE_UNPROVISIONED)
+        return "Connect the VM first: go to 1 Dash and press C.";
+    return "They appear as soon as the device has a deployment.";
+}
+
 static void modules_draw(const struct view *view, void *state, struct surface *s, struct area body)
 {
     struct modules *modules = state;
@@ -56,11 +69,7 @@ static void modules_draw(const struct view *view, void *state, struct surface *s
     if (!vm || !vm->n_modules) {
         surface_rule(s, body, "Modules");
         surface_light(s, body.y + 2, 3, -1, LIGHT_OFF, "There are no modules yet.");
-        surface_text(s, body.y + 4, 8, -1, STYLE_TEXT,
-                     !vm ? "There is no VM: go to 1 Dash and press N."
-                     : vm->runtime == RUNTIME_STATE_UNPROVISIONED
-                         ? "Connect the VM first: go to 1 Dash and press C."
-                         : "They appear as soon as the device has a deployment.");
+        surface_text(s, body.y + 4, 8, -1, STYLE_TEXT, why_none(vm));
         return;
     }
     module_order(vm, order);
