@@ -97,6 +97,11 @@ typedef void (*guest_get_fn)(void *arg, const struct buf *body, const struct err
 struct guest_call *guest_get(struct guest *g, const char *host, uint16_t port, const char *path,
                              size_t body_max, guest_get_fn done, void *arg, struct err *err);
 
+/* What the container engine says of container NAME: the JSON of GET /containers/NAME/json. NULL as
+ * with guest_admin. */
+struct guest_call *guest_inspect(struct guest *g, const char *name, guest_get_fn done, void *arg,
+                                 struct err *err);
+
 /* Whether HOST:PORT accepts a TCP connection made from inside the guest (its DNS, its routes). */
 struct guest_call *guest_reach(struct guest *g, const char *host, uint16_t port, guest_done_fn done,
                                void *arg, struct err *err);

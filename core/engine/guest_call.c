@@ -343,6 +343,24 @@ struct guest_call *guest_get(struct guest *g, const char *host, uint16_t port, c
     return c;
 }
 
+struct guest_call *guest_inspect(struct guest *g, const char *name, guest_get_fn done, void *arg,
+                                 struct err *err)
+{
+    struct guest_call *c = call_new(g, CALL_GET, arg, err);
+    if (!c)
+        return NULL;
+    c->done.get = done;
+    auto_buf struct buf target = {0};
+    buf_puts(&target, "/containers/");
+    guest_url_segment(&target, name);
+    buf_puts(&target, "/json");
+    struct http_request request = {
+        .method = "GET", .target = buf_str(&target), .timeout_ms = GUEST_CALL_MS};
+    c->http = http_call_start(remote_dialer(g->remote), g->loop, g->docker, &request, NULL,
+                              on_http_done, c);
+    return c;
+}
+
 /* ---- a look at the network from inside ---- */
 
 static void reach_end(struct guest_call *c, const struct err *err)

@@ -11,6 +11,7 @@
 #include "core/engine/metrics.h"
 #include "core/engine/pool.h"
 #include "core/engine/reconcile.h"
+#include "core/engine/scrape.h"
 #include "vm/network.h"
 
 #include <string.h>
@@ -26,8 +27,9 @@ struct vm {
     enum vm_state
         power;     /* as libvirt has it: OFF, STARTING (on), STOPPING, CRASHED, PAUSED, UNKNOWN */
     bool stopping; /* a job stops it */
-    struct guest *guest; /* while the power is on */
-    char address[64];    /* of the guest on the NAT network */
+    struct guest *guest;   /* while the power is on */
+    struct scrape *scrape; /* as long as the guest */
+    char address[64];      /* of the guest on the NAT network */
     uv_timer_t lease;
     bool asking;    /* a thread asks for the lease */
     bool forgotten; /* goes once no thread works for it */
@@ -85,10 +87,16 @@ static void on_vm_closed(uv_handle_t *handle)
     free(vm);
 }
 
+static void vm_close_guest(struct vm *vm)
+{
+    scrape_free(steal(vm->scrape));
+    guest_free(steal(vm->guest));
+}
+
 /* Out of the list already, or the list goes. */
 static void vm_free(struct vm *vm)
 {
-    guest_free(steal(vm->guest));
+    vm_close_guest(vm);
     vm->forgotten = true;
     (void)uv_timer_stop(&vm->lease);
     if (!vm->asking)
@@ -274,6 +282,8 @@ static void on_guest_sample(void *arg)
     struct vm *vm = arg;
     vm_show(vm);
     metrics_sample_vm(vm->metrics, &vm->status, clock_wall_ms());
+    if (vm->scrape && vm->guest && guest_state(vm->guest) == GUEST_STATE_READY)
+        scrape_round(vm->scrape, &vm->status);
 }
 
 static const struct guest_events guest_events = {.on_change = on_guest_change,
@@ -286,6 +296,7 @@ static void vm_open_guest(struct vm *vm, const char *host, uint16_t port)
         .host = host, .port = port, .key_file = key, .host_key = vm->record.host_key};
     vm->guest = guest_new(vm->vms->engine->loop, &target, &guest_events, vm);
     guest_watched(vm->guest, vm->vms->watched);
+    vm->scrape = scrape_new(vm->guest, vm->metrics);
     vm_show(vm);
 }
 
@@ -366,7 +377,7 @@ static void power_on(struct vm *vm, uint64_t started_ms)
 
 static void power_off(struct vm *vm, const char *reason)
 {
-    guest_free(steal(vm->guest));
+    vm_close_guest(vm);
     (void)uv_timer_stop(&vm->lease);
     vm->address[0] = '\0';
     vm->status.started_ms = 0;
