@@ -196,3 +196,31 @@ Test(plan, waits_for_back_off_and_retries)
     cr_assert_eq(plan.items[0].kind, PLAN_CREATE);
     cr_assert_eq(plan.items[1].kind, PLAN_RESTART);
 }
+
+Test(plan, leaves_a_module_alone_while_somebody_else_acts_on_it)
+{
+    struct module_spec spec = {.running = true, .restart = RESTART_ALWAYS};
+    STR_SET(spec.name, "m1");
+    STR_SET(spec.hash, "h1");
+    struct deployment d = {.modules = &spec, .n_modules = 1};
+    struct container stopped = {.state = CONTAINER_EXITED, .owned = true, .started_ms = 1};
+    STR_SET(stopped.name, "m1");
+    STR_SET(stopped.hash, "h1");
+    struct module_track track = {.holds = 1};
+    STR_SET(track.name, "m1");
+    struct plan plan;
+    plan_make(&d, &stopped, 1, &track, 1, NOW, &plan);
+    cr_assert_eq(plan.n, 0);
+    track.holds = 0;
+    plan_make(&d, &stopped, 1, &track, 1, NOW, &plan);
+    cr_assert_eq(plan.n, 1);
+}
+
+Test(restart, counts_from_the_start_while_the_engine_tells_no_end)
+{
+    struct module_spec spec = {.running = true, .restart = RESTART_ALWAYS};
+    struct container c = {.state = CONTAINER_EXITED, .started_ms = NOW - 1000};
+    struct restart_track track = {.count = 1};
+    struct restart_verdict v = restart_decide(&spec, &c, &track, NOW);
+    cr_assert_eq(v.at_ms, NOW - 1000 + 20000);
+}

@@ -72,7 +72,7 @@ static void forget_gone(struct agent *a)
 {
     for (size_t i = a->n_tracks; i-- > 0;) {
         const struct module_track *t = &a->tracks[i];
-        if (!t->busy && !deployment_find(&a->deployment, t->name) &&
+        if (!t->busy && !t->holds && !deployment_find(&a->deployment, t->name) &&
             !containers_find(a->containers, t->name))
             a->tracks[i] = a->tracks[--a->n_tracks];
     }
@@ -202,6 +202,21 @@ static void on_containers(void *arg)
     struct agent *a = arg;
     pass_in(a, 0);
     a->changed(a->arg);
+}
+
+void agent_hold(struct agent *a, const char *name)
+{
+    struct module_track *track = track_of(a, name);
+    if (track)
+        track->holds++;
+}
+
+void agent_release(struct agent *a, const char *name)
+{
+    struct module_track *track = plan_track(a->tracks, a->n_tracks, name);
+    if (track && track->holds)
+        track->holds--;
+    containers_look(a->containers, name); /* leads to a pass */
 }
 
 /* ------------------------------------------------------------------------------- deployment */

@@ -36,6 +36,12 @@ struct module_view {
 size_t agent_modules(const struct agent *a, struct module_view *views, size_t max);
 bool agent_module(const struct agent *a, const char *name, struct module_view *ret_view);
 
+/* While somebody else stops, starts or restarts a module's container, the agent leaves it alone: a
+ * container that is stopped on the way to a restart must not be started from two sides. Holds
+ * count; each needs its release, which may come after the module has gone. */
+void agent_hold(struct agent *a, const char *name);
+void agent_release(struct agent *a, const char *name);
+
 const struct deployment *agent_deployment(
     const struct agent *a); /* NULL where none was ever accepted */
 /* lastDesiredStatus. VERSION is that of the last desired properties seen, accepted or not. */

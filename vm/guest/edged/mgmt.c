@@ -199,6 +199,7 @@ void mgmt_free(struct mgmt *m)
     if (!m)
         return;
     http_server_free(m->server);
+    mgmt_actions_done(m);
     mgmt_own_log_done(m);
     free(m);
 }

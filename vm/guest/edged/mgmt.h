@@ -15,7 +15,7 @@ struct mgmt_context {
     uv_loop_t *loop;
     struct docker *docker;
     const struct config *config;
-    const struct agent *agent;
+    struct agent *agent;
     const struct cloud *cloud;  /* NULL: there is none */
     uint64_t started_ms;        /* of this process, wall clock */
     void (*restart)(void *arg); /* somebody asked to restart edgeAgent, which is this process */

@@ -128,28 +128,52 @@ void mgmt_modules_get(struct mgmt *m, struct http_exchange *x, const char *name)
 
 /* ------------------------------------------------------------------------------- actions */
 
-/* An engine call that a request waits for; without X where the client has gone. */
-struct action {
-    struct http_exchange *x;
+/* An engine call that a request started. It outlives the request, whose client may go, and even the
+ * management API when the daemon ends. */
+struct mgmt_action {
+    struct mgmt *m;          /* NULL: the API has ended */
+    struct http_exchange *x; /* NULL: the client has gone */
+    struct mgmt_action *next;
+    char name[DEPLOYMENT_NAME_MAX]; /* the agent leaves it alone meanwhile */
 };
 
 static void on_client_gone(void *arg)
 {
-    struct action *action = arg;
+    struct mgmt_action *action = arg;
     action->x = NULL; /* the engine's call goes on: half a stop helps nobody */
+}
+
+static void action_end(struct mgmt_action *action)
+{
+    struct mgmt *m = action->m;
+    if (m) {
+        struct mgmt_action **at = &m->actions;
+        while (*at != action)
+            at = &(*at)->next;
+        *at = action->next;
+        agent_release(m->c.agent, action->name);
+    }
+    free(action);
 }
 
 static void on_action_done(void *arg, int status, const cJSON *json, const struct err *err)
 {
     (void)json;
-    struct action *action = arg;
+    struct mgmt_action *action = arg;
     if (action->x && err)
         mgmt_reply_engine(action->x, status, err);
-    else if (action->x && status == 304)
-        http_reply(action->x, 304, NULL, NULL, 0);
     else if (action->x)
-        http_reply(action->x, 204, NULL, NULL, 0);
-    free(action);
+        http_reply(action->x, status == 304 ? 304 : 204, NULL, NULL, 0);
+    action_end(action);
+}
+
+void mgmt_actions_done(struct mgmt *m)
+{
+    for (struct mgmt_action *action = m->actions; action; action = action->next) {
+        action->m = NULL;
+        action->x = NULL;
+    }
+    m->actions = NULL;
 }
 
 static void act(struct mgmt *m, struct http_exchange *x, const char *name, const char *verb)
@@ -161,10 +185,13 @@ static void act(struct mgmt *m, struct http_exchange *x, const char *name, const
         return;
     }
     log_info("mgmt", "%s: %s was asked for", view.name, verb);
-    struct action *action = xcalloc(1, sizeof(*action));
-    action->x = x;
+    struct mgmt_action *action = xcalloc(1, sizeof(*action));
+    *action = (struct mgmt_action){.m = m, .x = x, .next = m->actions};
+    m->actions = action;
+    STR_SET(action->name, view.name);
+    agent_hold(m->c.agent, action->name);
     http_exchange_on_close(x, on_client_gone, action);
-    buf_printf(&target, "/containers/%s/%s", view.name, verb);
+    buf_printf(&target, "/containers/%s/%s", action->name, verb);
     (void)docker_post(m->c.docker, buf_str(&target), NULL, on_action_done, action);
 }
 

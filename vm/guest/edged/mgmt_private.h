@@ -14,6 +14,7 @@ struct mgmt {
     struct sysinfo_cpu cpu;      /* at the last reading */
     char server_version[64];     /* of the container engine; empty: not known yet */
     struct mgmt_follow *follows; /* of our own log */
+    struct mgmt_action *actions; /* engine calls that requests started */
     uv_async_t *log_wake;
 };
 
@@ -21,6 +22,8 @@ struct mgmt {
 typedef void (*mgmt_fn)(struct mgmt *m, struct http_exchange *x, const char *name);
 
 void mgmt_reply_json(struct http_exchange *x, int status, const cJSON *json);
+/* What is under way then ends without anybody being told. */
+void mgmt_actions_done(struct mgmt *m);
 /* An engine's refusal, or that it cannot be reached. */
 void mgmt_reply_engine(struct http_exchange *x, int status, const struct err *err);
 

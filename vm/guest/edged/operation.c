@@ -86,12 +86,42 @@ static void on_image(void *arg, int status, const cJSON *json, const struct err 
     next_step(op);
 }
 
+/* The engine's words are those of its libraries; what a person can act on is only which of these it
+ * is. */
+static void explain_pull(const char *image, struct err *err)
+{
+    static const struct {
+        const char *seen, *say;
+    } reasons[] = {
+        {"manifest unknown", "its registry has no image %s; check name and tag in the deployment"},
+        {"name unknown", "its registry has no image %s; check name and tag in the deployment"},
+        {"unauthorized",
+         "the registry refuses %s; check the registry credentials in the deployment"},
+        {"authentication required",
+         "the registry refuses %s; check the registry credentials in the deployment"},
+        {"no such host", "the registry's name of %s cannot be resolved; check the name and DNS"},
+        {"connection refused", "the registry of %s does not answer; check that it runs"},
+        {"certificate", "the registry of %s shows a certificate that this device does not trust"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        if (!strstr(err->msg, reasons[i].seen))
+            continue;
+        char text[sizeof(err->msg)];
+        const char *at = strstr(reasons[i].say, "%s");
+        (void)str_format(text, sizeof(text), "%.*s%s%s", (int)(at - reasons[i].say), reasons[i].say,
+                         image, at + 2);
+        STR_SET(err->msg, text);
+        return;
+    }
+}
+
 /* A registry out of reach does not matter where the image is here already. */
 static void pull_failed(struct operation *op, const struct err *err)
 {
     auto_buf struct buf target = {0};
     (void)uv_timer_stop(op->timer);
     op->pull_problem = *err;
+    explain_pull(op->image, &op->pull_problem);
     buf_puts(&target, "/images/");
     docker_encode(&target, op->image);
     buf_puts(&target, "/json");

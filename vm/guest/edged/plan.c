@@ -52,7 +52,7 @@ static bool held(struct plan *plan, const struct module_track *track, uint64_t n
 {
     if (!track)
         return false;
-    if (track->busy)
+    if (track->busy || track->holds)
         return true;
     if (track->retry_ms <= now_ms)
         return false;

@@ -17,6 +17,7 @@ struct module_track {
     char name[DEPLOYMENT_NAME_MAX];
     struct restart_track restart;
     bool busy;          /* an operation on it is under way */
+    uint32_t holds;     /* others who act on it just now */
     uint32_t failures;  /* of operations in a row */
     uint64_t retry_ms;  /* not before this; 0: any time */
     char problem[240];  /* why the last operation failed; empty: it did not */
@@ -49,8 +50,8 @@ struct plan {
 struct module_track *plan_track(struct module_track *tracks, size_t n,
                                 const char *name); /* NULL where there is none */
 
-/* Modules that are busy, or wait for their retry, are left out; restart counters of modules that
- * ran long enough are cleared in TRACKS. */
+/* Modules that are busy or held, or wait for their retry, are left out; restart counters of modules
+ * that ran long enough are cleared in TRACKS. */
 void plan_make(const struct deployment *d, const struct container *containers, size_t n_containers,
                struct module_track *tracks, size_t n_tracks, uint64_t now_ms, struct plan *ret);
 

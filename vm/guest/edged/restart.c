@@ -9,11 +9,17 @@ uint64_t restart_delay_ms(uint32_t count)
     return delay < RESTART_LIMIT_MS ? delay : RESTART_LIMIT_MS;
 }
 
-/* A clock that was set back must not keep a module down: no wait is longer than its delay. */
+/* When it ended. A clock that was set back must not keep a module down: no wait is longer than its
+ * delay. While it is being stopped, the engine has no end to tell yet. */
+static uint64_t ended_ms(const struct container *c, uint64_t now_ms)
+{
+    uint64_t at = c->finished_ms ? c->finished_ms : c->started_ms;
+    return at > now_ms ? now_ms : at;
+}
+
 static uint64_t due_ms(const struct container *c, uint32_t count, uint64_t now_ms)
 {
-    uint64_t from = c->finished_ms > now_ms ? now_ms : c->finished_ms;
-    return from + restart_delay_ms(count);
+    return ended_ms(c, now_ms) + restart_delay_ms(count);
 }
 
 static struct restart_verdict decide_running(const struct container *c,
@@ -55,7 +61,7 @@ struct restart_verdict restart_decide(const struct module_spec *spec, const stru
     }
     if (v.status == STATUS_STOPPED && (spec->restart != RESTART_NEVER || !ever)) {
         v.step = RESTART_STEP_START;
-        v.at_ms = ever ? (c->finished_ms > now_ms ? now_ms : c->finished_ms) + RESTART_PAUSE_MS : 0;
+        v.at_ms = ever ? ended_ms(c, now_ms) + RESTART_PAUSE_MS : 0;
     }
     return v;
 }
