@@ -7,6 +7,8 @@
 #include "core/base/version.h"
 #include "core/rpc/message.h"
 
+#include <assert.h>
+
 static void send_error(const struct dispatch *d, uint64_t client, uint64_t id,
                        const struct err *err)
 {
@@ -70,6 +72,7 @@ void dispatch_line(const struct dispatch *d, struct dispatch_peer *peer, const c
         send_error(d, peer->client, id, &err);
         return;
     }
+    assert(method);
     peer->greeted = true;
     struct request *req = xcalloc(1, sizeof(*req));
     req->owner = d->owner;

@@ -15,7 +15,7 @@ static void run(uv_work_t *req)
     w->rc = w->fn(w, w->job->ctx, &w->err);
 }
 
-static void after(uv_work_t *req, int status)
+static void on_ran(uv_work_t *req, int status)
 {
     struct job_work *w = req->data;
     struct job *job = w->job;
@@ -32,19 +32,19 @@ static void after(uv_work_t *req, int status)
 }
 
 void job_work_then(struct job *job, job_work_fn fn,
-                   void (*then)(struct job *job, void *ctx, const struct err *err))
+                   void (*after)(struct job *job, void *ctx, const struct err *err))
 {
     struct job_work *w = xcalloc(1, sizeof(*w));
     w->req.data = w;
     w->job = job;
     w->fn = fn;
-    w->after = then;
+    w->after = after;
     w->percent = -1;
     (void)pthread_mutex_init(&w->lock, NULL);
     job->work = w;
     if (job_cancelled(job) && job->phase == JOB_PHASE_APPLYING)
         atomic_store(&w->cancel, true);
-    (void)uv_queue_work(job->jobs->options.loop, &w->req, run, after);
+    (void)uv_queue_work(job->jobs->options.loop, &w->req, run, on_ran);
 }
 
 void job_work(struct job *job, job_work_fn fn)

@@ -389,18 +389,18 @@ static int compare_ids(const void *a, const void *b)
 static size_t journal_ids(const struct jobs *jobs, uint64_t **ret_ids)
 {
     size_t n = 0;
-    DIR *dir = opendir(jobs->dir);
-    const struct dirent *entry = NULL;
+    struct dirent **entries = NULL;
+    int found = scandir(jobs->dir, &entries, NULL, NULL);
     *ret_ids = NULL;
-    while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe): a stream of its own */
-        uint64_t id = journal_number(entry->d_name);
+    for (int i = 0; i < found; i++) {
+        uint64_t id = journal_number(entries[i]->d_name);
+        free(entries[i]);
         if (!id)
             continue;
         *ret_ids = xreallocarray(*ret_ids, n + 1, sizeof(**ret_ids));
         (*ret_ids)[n++] = id;
     }
-    if (dir)
-        (void)closedir(dir);
+    free(entries);
     if (n)
         qsort(*ret_ids, n, sizeof(**ret_ids), compare_ids);
     return n;

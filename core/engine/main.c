@@ -51,8 +51,9 @@ static int parse_options(int argc, char **argv, struct options *o)
         {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
     };
     uint64_t fd = 0;
-    for (int c = 0; (c = getopt_long(argc, argv, "", table, NULL)) !=
-                    -1;) { /* NOLINT(concurrency-mt-unsafe) */
+    int c = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread yet */
+    while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
         switch (c) {
         case 'f':
             o->foreground = true;
@@ -87,7 +88,7 @@ static int parse_options(int argc, char **argv, struct options *o)
  */
 static void report(const struct options *o, const struct err *err)
 {
-    char text[sizeof(err->msg) + sizeof(err->hint) + 8] = "+";
+    char text[sizeof(struct err)] = "+";
     if (err)
         (void)str_format(text, sizeof(text), "%s\n%s", err->msg, err->hint);
     if (err && o->foreground)

@@ -92,7 +92,7 @@ void reconcile_start(struct engine *e, void (*done)(struct engine *e))
     r->done = done;
     for (size_t i = 0; i < n; i++)
         if (!job_state_ended(jobs[i].state) && *jobs[i].vm)
-            STR_SET(r->held[r->n_held++], jobs[i].vm);
+            (void)str_copy(r->held[r->n_held++], MODEL_NAME_MAX, jobs[i].vm);
     bool any = r->n_held > 0 || record_list(names, 1) > 0;
     pool_run(e->loop, any ? look : look_nowhere, looked, r);
 }

@@ -151,6 +151,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     struct server *s = poll->data;
     (void)status;
     (void)events;
+    /* cppcheck-suppress nullPointer ; who connects is asked of the socket itself */
     int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return;
@@ -199,14 +200,13 @@ static void on_end(void *arg, const struct err *why)
 static void on_reap(uv_timer_t *timer)
 {
     struct server *s = timer->data;
-    for (size_t i = 0; i < s->n_clients;) {
+    for (size_t i = s->n_clients; i-- > 0;) {
         struct client *c = s->clients[i];
         uint64_t id = c->peer.client;
-        if (c->wire) {
-            i++;
+        if (c->wire)
             continue;
-        }
-        client_free(s, c);
+        s->clients[i] = s->clients[--s->n_clients];
+        free(c);
         s->options.on_gone(s->options.owner, id);
     }
 }

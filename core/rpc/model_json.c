@@ -342,6 +342,28 @@ static uint64_t whole_of(const cJSON *obj, const char *key, uint64_t max)
     return value <= max ? value : 0;
 }
 
+static void decode_number(const struct member *m, const cJSON *obj, char *at)
+{
+    if (m->type == MEMBER_U16)
+        STORE(uint16_t, at, whole_of(obj, m->key, UINT16_MAX));
+    else if (m->type == MEMBER_U32)
+        STORE(uint32_t, at, whole_of(obj, m->key, UINT32_MAX));
+    else if (m->type == MEMBER_U64)
+        STORE(uint64_t, at, whole_of(obj, m->key, UINT64_MAX));
+    else if (m->type == MEMBER_SIZE)
+        STORE(size_t, at, whole_of(obj, m->key, SIZE_MAX));
+    else
+        STORE(int, at, int_of(obj, m->key));
+}
+
+static void decode_error(const cJSON *json, char *at)
+{
+    struct err error = {0};
+    if (cJSON_IsObject(json))
+        model_parse_error(json, &error);
+    STORE(struct err, at, error);
+}
+
 static void decode_member(const struct member *m, const cJSON *obj, char *base)
 {
     char *at = base + m->offset;
@@ -353,42 +375,30 @@ static void decode_member(const struct member *m, const cJSON *obj, char *base)
     case MEMBER_BOOL:
         STORE(bool, at, json_bool(obj, m->key, false));
         break;
-    case MEMBER_INT:
-        STORE(int, at, int_of(obj, m->key));
-        break;
     case MEMBER_PERCENT:
         STORE(int, at, percent_of(obj, m->key, 100));
         break;
     case MEMBER_RATIO:
         STORE(double, at, percent_of(obj, m->key, 1e6));
         break;
-    case MEMBER_U16:
-        STORE(uint16_t, at, whole_of(obj, m->key, UINT16_MAX));
-        break;
-    case MEMBER_U32:
-        STORE(uint32_t, at, whole_of(obj, m->key, UINT32_MAX));
-        break;
-    case MEMBER_U64:
-        STORE(uint64_t, at, whole_of(obj, m->key, UINT64_MAX));
-        break;
-    case MEMBER_SIZE:
-        STORE(size_t, at, whole_of(obj, m->key, SIZE_MAX));
-        break;
     case MEMBER_WORD:
         STORE(unsigned, at, m->words->parse(json_str(obj, m->key, "")));
         break;
-    case MEMBER_ERROR: {
-        struct err error = {0};
-        if (cJSON_IsObject(json_get(obj, m->key)))
-            model_parse_error(json_get(obj, m->key), &error);
-        STORE(struct err, at, error);
+    case MEMBER_ERROR:
+        decode_error(json_get(obj, m->key), at);
         break;
-    }
     case MEMBER_LIST:
         decode_list(m, json_get(obj, m->key), base);
         break;
     case MEMBER_STRUCT:
         decode(m->of, json_get(obj, m->key), at);
+        break;
+    case MEMBER_INT:
+    case MEMBER_U16:
+    case MEMBER_U32:
+    case MEMBER_U64:
+    case MEMBER_SIZE:
+        decode_number(m, obj, at);
         break;
     }
 }
