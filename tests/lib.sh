@@ -52,6 +52,8 @@ setup_private() {
     export BERTH_STATE_DIR=$work/state BERTH_RUNTIME_DIR=$work/run
     export PATH=${BERTH_BUILD:?set BERTH_BUILD to the folder of the programs}:$PATH
     trap teardown_private EXIT
+    trap 'exit 143' TERM
+    trap 'exit 130' INT
 }
 
 teardown_private() {

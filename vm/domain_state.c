@@ -69,8 +69,8 @@ static const struct {
      "it was switched off"},
     {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED, VM_STATE_CRASHED,
      "QEMU ended unexpectedly"},
-    {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_FAILED, VM_STATE_OFF,
-     "it could not be started"},
+    {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_FAILED, VM_STATE_CRASHED,
+     "QEMU ended unexpectedly: it was killed, or it crashed"},
     {VIR_DOMAIN_EVENT_STOPPED, -1, VM_STATE_OFF, ""},
     {VIR_DOMAIN_EVENT_CRASHED, -1, VM_STATE_CRASHED, "its kernel crashed"},
 };

@@ -27,7 +27,7 @@ wait_until 30 started || exit 1
 console=$BERTH_STATE_DIR/vms/bench/console.log
 : >>"$console"
 
-seq "$lines" | awk '{ printf "{\"seq\":%d,\"at\":\"2026-11-21T14:31:02.118Z\",\"temperature\":21.4}\n", $1 }' >"$work/lines"
+seq "$lines" | awk '{ printf "{\"sequence\":%d,\"at\":\"2026-11-21T14:31:02.118Z\",\"temperature\":21.4}\n", $1 }' >"$work/lines"
 timeout 120 berth logs -f --json @serial | timeout 120 "$seqcheck" --count "$lines" >"$work/result" &
 flow=$!
 cat "$work/lines" >>"$console"

@@ -89,7 +89,7 @@ check 'two modules run' wait_until 60 eval 'running one && running two'
 check 'the hub is told' wait_until 10 hub_reported edge-1 '.lastDesiredStatus.code == 200 and .modules.one.runtimeStatus == "running" and .modules.two.runtimeStatus == "running"
     and .schemaVersion == "1.0" and .systemModules.edgeAgent.runtimeStatus == "running"'
 check 'they are on the network of the edge' same "$(podman_here inspect -f '{{range $k,$v := .NetworkSettings.Networks}}{{$k}}{{end}}' one)" azure-iot-edge
-check 'their logs are limited' grep -q '"max-size\|10000000\|10MB\|10m' <<<"$(podman_here inspect one; pgrep -a conmon)"
+check 'their logs are limited' grep -q '"max-size\|30000000\|30MB\|30m' <<<"$(podman_here inspect one; pgrep -a conmon)"
 id=$(container_id two)
 
 at=$(date +%s%N)

@@ -11,7 +11,7 @@ lines() {
     for item in "$@"; do
         IFS=: read -r reading seq gap <<<"$item"
         jq -cn --argjson r "$reading" --argjson s "$seq" --argjson g "${gap:-0}" \
-            '{apiVersion: "berth/v1", kind: "LogLine", seq: $s, gap: $g, text: ({seq: $r, temperature: 21.5} | tojson)}'
+            '{apiVersion: "berth/v1", kind: "LogLine", seq: $s, gap: $g, text: ({sequence: $r, temperature: 21.5} | tojson)}'
     done
 }
 verdict() { # NAME CODE FILTER READINGS...: exit code and what the printed counts must satisfy

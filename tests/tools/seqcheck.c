@@ -1,6 +1,6 @@
 /* Checks a log stream for lines that were lost, doubled or out of order: reads the output of `berth
  * logs -f --json MODULE` from standard input, where the module's lines are readings with a sequence
- * number ({"seq":17,...}), and compares three counts: the readings' own numbers, the stream's, and
+ * number ({"sequence":17,...}), and compares three counts: the readings' own numbers, the stream's, and
  * the gaps it admits to.
  *
  *   seqcheck [--count N] [--first N]
@@ -62,8 +62,8 @@ static void take_line(struct tally *t, const char *line, size_t len)
     t->last_seq = seq;
 
     auto_json cJSON *reading = *text == '{' ? json_parse(text, strlen(text), NULL) : NULL;
-    if (cJSON_IsNumber(json_get(reading, "seq")))
-        take_reading(t, json_u64(reading, "seq", 0));
+    if (cJSON_IsNumber(json_get(reading, "sequence")))
+        take_reading(t, json_u64(reading, "sequence", 0));
     else
         t->other++;
 }

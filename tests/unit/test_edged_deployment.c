@@ -174,7 +174,7 @@ Test(create_options, merges_with_the_right_precedence)
     cr_assert_null(json_get(host, "RestartPolicy"));
     cr_assert_not_null(json_get(host, "Binds"));
     cr_assert_str_eq(json_str(json_get(json_get(host, "LogConfig"), "Config"), "max-size", ""),
-                     "10m");
+                     "30m");
     cr_assert_not_null(json_get(json_get(json_get(body, "NetworkingConfig"), "EndpointsConfig"),
                                 "azure-iot-edge"));
 }

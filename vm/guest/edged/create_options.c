@@ -196,7 +196,7 @@ static void add_log_limit(cJSON *host, const char *log_options)
     cJSON_Delete(wanted);
     cJSON *config = json_add_obj(host, "LogConfig");
     json_add_str(config, "Type", "json-file");
-    json_add_str(json_add_obj(config, "Config"), "max-size", "10m");
+    json_add_str(json_add_obj(config, "Config"), "max-size", "30m");
 }
 
 static void strip_privileges(cJSON *host)

@@ -167,7 +167,9 @@ static void on_network_made(void *arg, int status, const cJSON *json, const stru
 {
     (void)json;
     struct operation *op = arg;
-    if (err && status != 409) /* made by another operation meanwhile */
+    /* Another operation may have made it meanwhile; podman says so with 500 where Docker has 409.
+     */
+    if (err && status != 409 && !strstr(err->msg, "already"))
         finish(op, err, "make the network");
     else
         next_step(op);
