@@ -333,8 +333,7 @@ int main(void)
     sensor.start_ms = now_ms();
     sensor.listen_fd = metrics_listen();
     if (sensor.listen_fd < 0)
-        (void)fprintf(stderr, "berth-sensor: no metrics: port %d: %s\n", METRICS_PORT,
-                      strerror(errno));
+        (void)fprintf(stderr, "berth-sensor: no metrics: port %d: %m\n", METRICS_PORT);
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         sensor.clients[i].fd = -1;
 
