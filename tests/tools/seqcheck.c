@@ -1,7 +1,7 @@
 /* Checks a log stream for lines that were lost, doubled or out of order: reads the output of `berth
  * logs -f --json MODULE` from standard input, where the module's lines are readings with a sequence
- * number ({"sequence":17,...}), and compares three counts: the readings' own numbers, the stream's, and
- * the gaps it admits to.
+ * number ({"sequence":17,...}), and compares three counts: the readings' own numbers, the stream's,
+ * and the gaps it admits to.
  *
  *   seqcheck [--count N] [--first N]
  *

@@ -24,7 +24,7 @@
 #define CLIENT_LIMIT_MS 5000
 #define TICK_MS         10
 #define RATE_MAX        10000
-#define MONSTER_BYTES   (10u * 1024 * 1024)
+#define MONSTER_BYTES   ((size_t)10 * 1024 * 1024)
 
 struct options {
     unsigned rate;         // lines a second
