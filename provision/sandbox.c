@@ -161,13 +161,21 @@ static char *hub_program(void)
     return xstrdup("berth-hub");
 }
 
-static void job_spawn(struct sandbox_job *j, uv_loop_t *loop, const struct sandbox_options *o)
+/* What was asked for, else what it had last time: guests know the sandbox by these ports. */
+static uint16_t choose_port(uint16_t asked, uint16_t last, uint16_t fallback)
+{
+    return asked ? asked : last ? last : fallback;
+}
+
+static void job_spawn(struct sandbox_job *j, uv_loop_t *loop, const struct sandbox_options *o,
+                      const struct sandbox_record *last)
 {
     static const char *const loopback[] = {"127.0.0.1", NULL};
     char ports[3][8];
-    const uint16_t wanted[3] = {o->mqtt_port ? o->mqtt_port : SANDBOX_MQTT_PORT,
-                                o->https_port ? o->https_port : SANDBOX_HTTPS_PORT,
-                                o->registry_port ? o->registry_port : SANDBOX_REGISTRY_PORT};
+    const uint16_t wanted[3] = {
+        choose_port(o->mqtt_port, last->mqtt_port, SANDBOX_MQTT_PORT),
+        choose_port(o->https_port, last->https_port, SANDBOX_HTTPS_PORT),
+        choose_port(o->registry_port, last->registry_port, SANDBOX_REGISTRY_PORT)};
     for (size_t i = 0; i < ARRAY_LEN(ports); i++)
         (void)snprintf(ports[i], sizeof(ports[i]), "%u", wanted[i]);
     auto_free char *program = o->program ? xstrdup(o->program) : hub_program();
@@ -199,7 +207,7 @@ void sandbox_start(uv_loop_t *loop, const struct sandbox_options *options, sandb
     if (runs || j->failed)
         uv_timer_start(&j->timer, on_told, 0, 0);
     else
-        job_spawn(j, loop, options);
+        job_spawn(j, loop, options, &r);
 }
 
 static void on_look(uv_timer_t *timer)

@@ -44,7 +44,7 @@ bool sandbox_alive(const struct sandbox_record *r);
 struct sandbox_options {
     const char *program;       /* berth-hub; NULL: beside our own program, else from PATH */
     const char *const *listen; /* addresses, NULL-terminated; NULL: 127.0.0.1 */
-    uint16_t mqtt_port, https_port, registry_port; /* 0: the defaults above */
+    uint16_t mqtt_port, https_port, registry_port; /* 0: as last time, or the defaults above */
 };
 
 /* The end of a start or a stop: once, never from inside. */

@@ -438,7 +438,8 @@ static void daemon_cases(void)
     report("daemon ends_without_a_word", s.calls == 1 && s.err.kind == ERR_REMOTE, s.err.msg);
     s = daemon_run("exec sleep 60", 200, log);
     report("daemon is_not_ready_in_time", s.calls == 1 && s.err.kind == ERR_TIMEOUT, s.err.msg);
-    s = daemon_run("true", 200, "/nonexistent/log");
+    (void)snprintf(log, sizeof(log), "%s/missing/daemon.log", dir);
+    s = daemon_run("true", 200, log);
     report("daemon log_cannot_be_opened", s.calls == 1 && s.err.kind == ERR_NOT_FOUND, s.err.msg);
 }
 

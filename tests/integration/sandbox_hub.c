@@ -224,10 +224,17 @@ static void case_stop(struct sandbox_record *r)
            s.err.kind == ERR_UNREACHABLE && strstr(s.err.msg, "not running"), s.err.msg);
     provision_free(p);
 
+    uint16_t mine[3];
+    memcpy(mine, ports, sizeof(mine));
+    memset(ports, 0, sizeof(ports));
     start(&s);
+    memcpy(ports, mine, sizeof(ports));
     sandbox_record_done(r);
     bool again = sandbox_load(r, NULL) == 0 && sandbox_alive(r);
-    report("starts_again", s.err.kind == ERR_NONE && again, s.err.msg);
+    report("starts_again_on_the_ports_that_guests_know",
+           s.err.kind == ERR_NONE && again && r->mqtt_port == mine[0] && r->https_port == mine[1] &&
+               r->registry_port == mine[2],
+           s.err.msg);
     (void)kill(r->pid, SIGKILL);
     uint64_t deadline = clock_mono_ms() + LIMIT_MS;
     while (sandbox_alive(r) && clock_mono_ms() < deadline)
