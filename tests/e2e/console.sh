@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
 setup_private
-vm=console-$$
+vm=ui$(($$ % 10000)) # short: eight keys at once would be taken for a paste
 terminal=berth-e2e-$$
 
 cleanup_extra() {
