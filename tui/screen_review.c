@@ -10,7 +10,8 @@ struct review {
     struct vm_plan plan;
     struct host_report report;
     bool have;
-    bool asked; /* the engine was told to install */
+    bool wanted; /* Enter came before the check's end: install if it is good */
+    bool asked;  /* the engine was told to install */
     struct err err;
 };
 
@@ -19,6 +20,7 @@ static const enum action_id review_actions[] = {ACTION_INSTALL, ACTION_REFRESH, 
 static void review_ask(struct ui *ui, struct review *r)
 {
     r->have = false;
+    r->wanted = false;
     r->err.kind = ERR_NONE;
     request_host_check(ui, &r->plan);
 }
@@ -105,19 +107,26 @@ static bool has_bad(const struct review *r)
     return false;
 }
 
+static void review_install(struct ui *ui, struct review *r)
+{
+    r->wanted = !r->have;
+    if (!r->have) {
+        ui_toast(ui, LIGHT_BUSY, "Checking; the install begins as soon as everything fits");
+    } else if (has_bad(r)) {
+        ui_toast(ui, LIGHT_BAD, "It does not fit: Esc goes back to the plan");
+    } else if (!r->asked) {
+        r->asked = true;
+        request_vm_create(ui, &r->plan);
+    }
+}
+
 static bool review_action(struct ui *ui, void *state, enum action_id id)
 {
     struct review *r = state;
     if (id == ACTION_REFRESH) {
         review_ask(ui, r);
     } else if (id == ACTION_INSTALL) {
-        if (!r->have)
-            ui_toast(ui, LIGHT_BUSY, "Still checking; Enter again in a moment");
-        else if (has_bad(r))
-            ui_toast(ui, LIGHT_BAD, "It does not fit: Esc goes back to the plan");
-        else if (!r->asked)
-            request_vm_create(ui, &r->plan);
-        r->asked = r->have && !has_bad(r);
+        review_install(ui, r);
     } else {
         return false;
     }
@@ -134,6 +143,8 @@ static bool review_reply(struct ui *ui, void *state, const struct reply *reply)
             r->err = *reply->err;
         else
             r->report = *reply->report;
+        if (r->wanted && r->have)
+            review_install(ui, r);
         return true;
     }
     r->asked = false;
