@@ -29,11 +29,12 @@ static void add_folders(struct inventory *inv)
     size_t n = record_list(names, ARRAY_LEN(names));
     for (size_t i = 0; i < n; i++) {
         struct inventory_vm *vm = entry_of(inv, names[i]);
-        struct vm_record r;
         if (!vm)
             return;
         vm->folder = true;
-        vm->record = record_load(names[i], &r, NULL) == 0;
+        /* One that cannot be read counts: it may be of a newer Berth, and its disk is somebody's.
+         */
+        vm->record = record_exists(names[i]);
     }
 }
 

@@ -4,8 +4,21 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <string.h>
+
+static void wipe_and_free(void *p)
+{
+    if (p)
+        explicit_bzero(p, malloc_usable_size(p));
+    free(p);
+}
+
+void json_init(void)
+{
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = xmalloc, .free_fn = wipe_and_free});
+}
 
 /* Depth is checked before cJSON sees the text: its own limit is far above what any of our formats
  * needs. */

@@ -16,6 +16,10 @@
 DEFINE_AUTO(json, cJSON, cJSON_Delete)
 #define auto_json ATTR_CLEANUP(json_freep)
 
+/* Once at the start of a program, before any JSON: what cJSON frees is wiped first, since
+ * connection strings pass through it. */
+void json_init(void);
+
 /* Parses exactly one value of at most JSON_DEPTH_MAX levels; anything but white space behind it is
  * an error. DATA need not be terminated. The caller bounds LEN. NULL with ERR_PROTOCOL on bad text
  * (the offset is named). Free with cJSON_Delete. */

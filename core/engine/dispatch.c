@@ -9,6 +9,13 @@
 
 #include <assert.h>
 
+static size_t open_requests;
+
+size_t dispatch_open(void)
+{
+    return open_requests;
+}
+
 static void send_error(const struct dispatch *d, uint64_t client, uint64_t id,
                        const struct err *err)
 {
@@ -75,6 +82,7 @@ void dispatch_line(const struct dispatch *d, struct dispatch_peer *peer, const c
     assert(method);
     peer->greeted = true;
     struct request *req = xcalloc(1, sizeof(*req));
+    open_requests++;
     req->owner = d->owner;
     req->client = peer->client;
     req->id = m.id;
@@ -82,11 +90,17 @@ void dispatch_line(const struct dispatch *d, struct dispatch_peer *peer, const c
     method->call(req, m.params);
 }
 
+static void request_done(struct request *take_req)
+{
+    open_requests--;
+    free(take_req);
+}
+
 void request_reply(struct request *take_req, cJSON *take_result)
 {
     auto_json cJSON *message = message_result(take_req->id, take_result);
     take_req->dispatch->send(take_req->dispatch->sink, take_req->client, message);
-    free(take_req);
+    request_done(take_req);
 }
 
 void request_reply_empty(struct request *take_req)
@@ -97,5 +111,5 @@ void request_reply_empty(struct request *take_req)
 void request_fail(struct request *take_req, const struct err *err)
 {
     send_error(take_req->dispatch, take_req->client, take_req->id, err);
-    free(take_req);
+    request_done(take_req);
 }

@@ -26,6 +26,9 @@ struct rpc_method {
                  const cJSON *params); /* PARAMS is an object or NULL, borrowed */
 };
 
+/* Requests that wait for their answer. */
+size_t dispatch_open(void);
+
 struct dispatch {
     const struct rpc_method *const
         *tables; /* NULL-terminated; each ends with a row without a name */

@@ -4,12 +4,14 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/path.h"
+#include "core/engine/dispatch.h"
 #include "core/engine/host.h"
 #include "core/engine/job_kinds.h"
 #include "core/engine/job_provision.h"
 #include "core/engine/jobs.h"
 #include "core/engine/logs.h"
 #include "core/engine/methods.h"
+#include "core/engine/pool.h"
 #include "core/engine/reconcile.h"
 #include "core/engine/sandbox_state.h"
 #include "core/engine/server.h"
@@ -82,20 +84,30 @@ static void on_signal(uv_signal_t *handle, int number)
     engine_end(handle->data, "it was told to");
 }
 
-static void on_end_limit(uv_timer_t *timer)
+/* Everything durable is on disk; the rest of the memory goes with the process. */
+ATTR_NORETURN static void leave(void)
 {
-    (void)timer;
-    log_error("main", "a thread does not come back; the engine ends without it");
     auto_free char *path = path_engine_socket();
     (void)unlink(path);
     _exit(0);
 }
 
-/* No thread works for a job any more. What is still in the pool belongs to short calls, whose
- * owners are freed after them. */
+static void on_end_limit(uv_timer_t *timer)
+{
+    (void)timer;
+    log_error("main", "a thread does not come back; the engine ends without it");
+    leave();
+}
+
+/* No thread works for a job any more. Where a call is still under way that will come back to what
+ * is freed here (in the pool, to the sandbox, for a client), nothing is freed. */
 static void on_jobs_stopped(void *owner)
 {
     struct engine *e = owner;
+    if (e->jobs_cut || pool_busy() || dispatch_open()) {
+        log_info("main", "engine ends with calls under way");
+        leave();
+    }
     logs_free(e->logs);
     sandbox_state_free(e->sandbox);
     vms_free(e->vms);
@@ -115,6 +127,7 @@ void engine_end(struct engine *e, const char *why)
     if (e->ending)
         return;
     e->ending = true;
+    e->jobs_cut = jobs_running(e->jobs) > 0;
     log_info("main", "engine is ending: %s", why);
     (void)uv_timer_start(&e->end_timer, on_end_limit, ENGINE_END_LIMIT_MS, 0);
     jobs_stop(e->jobs, on_jobs_stopped);

@@ -29,7 +29,8 @@ struct engine {
     uv_timer_t end_timer;
     uv_signal_t signals[3];
     bool ending;
-    bool ready; /* what the last engine left has been looked at: jobs may touch VMs */
+    bool jobs_cut; /* jobs were at work when the end came */
+    bool ready;    /* what the last engine left has been looked at: jobs may touch VMs */
 };
 
 /* Makes everything and listens. On failure nothing is left. */

@@ -146,7 +146,10 @@ static void on_why(void *arg, const char *text, const struct buf *body, const st
     }
     struct vm_status *v = &g->view;
     v->runtime_reason[0] = '\0';
-    if (!str_eq(configured, "yes")) {
+    if (err) { /* no answer is not the answer "no" */
+        v->runtime = RUNTIME_STATE_UNKNOWN;
+        v->cloud = CLOUD_STATE_UNKNOWN;
+    } else if (!str_eq(configured, "yes")) {
         v->runtime = RUNTIME_STATE_UNPROVISIONED;
         v->cloud = CLOUD_STATE_NONE;
         v->device_id[0] = v->hub[0] = v->cloud_reason[0] = '\0';

@@ -3,6 +3,7 @@
  *
  *   berthd [--foreground] [--idle-exit SECONDS] [--ready-fd N] [--version] */
 #include "core/base/file.h"
+#include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/path.h"
 #include "core/base/str.h"
@@ -229,6 +230,7 @@ static int run(const struct options *o, struct err *err)
 int main(int argc, char **argv)
 {
     struct options o = {.idle_exit_s = IDLE_EXIT_S, .ready_fd = -1};
+    json_init();
     int rc = parse_options(argc, argv, &o);
     if (rc != 0)
         return rc < 0 ? 2 : 0;

@@ -88,6 +88,11 @@ static int check_create(struct engine *e, const cJSON *params, struct vm_plan *p
         return err_hint(err, "choose another name, or delete it first: berth vm delete %s",
                         plan->name);
     }
+    if (vms_count(e->vms) >= MODEL_VMS_MAX) {
+        err_set(err, ERR_UNSUPPORTED,
+                "this computer has %d VMs already, and Berth looks after no more", MODEL_VMS_MAX);
+        return err_hint(err, "delete one that is no longer needed: berth vm delete NAME");
+    }
     /* A job that installs it holds the name before there is a record; jobs_start says so. */
     return jobs_holding(e->jobs, plan->name) ? 0 : plan_check_name_free(plan->name, err);
 }

@@ -12,6 +12,13 @@ struct task {
     struct err err;
 };
 
+static size_t busy;
+
+size_t pool_busy(void)
+{
+    return busy;
+}
+
 static void run(uv_work_t *req)
 {
     struct task *t = req->data;
@@ -22,6 +29,7 @@ static void after(uv_work_t *req, int status)
 {
     struct task *t = req->data;
     (void)status;
+    busy--;
     t->done(t->arg, t->rc < 0 ? &t->err : NULL);
     free(t);
 }
@@ -33,5 +41,6 @@ void pool_run(uv_loop_t *loop, pool_fn fn, pool_done_fn done, void *arg)
     t->fn = fn;
     t->done = done;
     t->arg = arg;
+    busy++;
     (void)uv_queue_work(loop, &t->req, run, after);
 }

@@ -113,12 +113,12 @@ static off_t console_size(const char *name)
     return stat(path, &st) == 0 ? st.st_size : 0;
 }
 
-/* True once the serial console grows beyond FROM. */
+/* True once something was written to the serial console, which was FROM bytes long. */
 static bool shows_life(struct job_work *work, const char *name, off_t from)
 {
     uint64_t deadline = clock_mono_ms() + LIFE_LIMIT_MS;
     while (clock_mono_ms() < deadline && !job_work_cancelled(work)) {
-        if (console_size(name) > from)
+        if (console_size(name) != from) /* smaller: it was rotated */
             return true;
         (void)poll(NULL, 0, LIFE_POLL_MS);
     }
@@ -143,7 +143,12 @@ static int start(struct job_work *work, void *ctx, struct err *err)
     struct vm_ctx *c = ctx;
     struct vm_conn *conn = host_conn(c->host, err);
     off_t size = console_size(c->name);
-    if (!conn || domain_start(conn, &c->record, err) < 0)
+    struct domain_status before;
+    if (!conn || domain_status(conn, c->name, &before, err) < 0)
+        return -1;
+    if (before.state != VM_STATE_OFF && before.state != VM_STATE_CRASHED)
+        return 0; /* it runs, and an idle guest writes nothing to its console */
+    if (domain_start(conn, &c->record, err) < 0)
         return -1;
     job_work_progress(work, -1, "Waiting for a sign of life");
     bool kvm = str_eq(c->record.accel, "kvm");

@@ -192,6 +192,11 @@ void vms_forget(struct vms *v, const char *name)
     engine_touch(v->engine);
 }
 
+size_t vms_count(const struct vms *v)
+{
+    return v->n;
+}
+
 size_t vms_fill(struct vms *v, struct vm_status *to, size_t max)
 {
     size_t n = 0;

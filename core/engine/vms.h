@@ -50,6 +50,7 @@ struct metrics *vms_metrics(struct vms *v, const char *name);
 /* Somebody looks at the guests: they are asked more often. */
 void vms_watched(struct vms *v, bool watched);
 
+size_t vms_count(const struct vms *v);
 size_t vms_fill(struct vms *v, struct vm_status *to, size_t max);
 bool vms_any_running(const struct vms *v);
 

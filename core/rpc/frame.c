@@ -7,7 +7,7 @@
 
 void frame_done(struct frame *f)
 {
-    buf_done(&f->data);
+    buf_wipe(&f->data);
     *f = (struct frame){0};
 }
 

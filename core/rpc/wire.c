@@ -137,7 +137,7 @@ int wire_send(struct wire *w, const cJSON *message, struct err *err)
         }
         rc = err_sys(err, -sent, "send");
     }
-    buf_done(&write->line);
+    buf_wipe(&write->line);
     free(write);
     return rc;
 }

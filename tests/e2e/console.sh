@@ -48,7 +48,9 @@ console_open
 sees 'who comes back is told of the running job' 20 'A job is running'
 keys Enter
 sees 'and can watch it' 10 'Wait until the guest answers'
-sees 'the installed VM leads to the choice of a cloud' 300 'Try it here'
+sees 'the install ends with the guest answering' 300 'The VM is installed and answers'
+keys Enter
+sees 'the installed VM leads to the choice of a cloud' 20 'Try it here'
 berth sandbox start --mqtt-port 29883 --https-port 29443 --registry-port 26000 >"$work/log" 2>&1 || cat "$work/log"
 keys 2
 sees 'trying it here shows its steps' 20 'Connect to the sandbox'

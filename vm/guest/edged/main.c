@@ -1,5 +1,6 @@
 /* berth-edged: an IoT Edge runtime in one small process. Reads the command line and the
  * configuration, then runs until it is told to end. */
+#include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
 #include "core/base/version.h"
@@ -122,6 +123,7 @@ static int run(const struct arguments *a)
 
 int main(int argc, char **argv)
 {
+    json_init();
     struct arguments a = {
         .config = CONFIG_PATH_DEFAULT,
         .level = LOG_LEVEL_INFO,

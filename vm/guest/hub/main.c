@@ -1,5 +1,6 @@
 /* berth-hub: the sandbox's IoT Hub. Reads the command line, runs the loop, and says on --ready-fd
  * how the start went. */
+#include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
 #include "core/base/version.h"
@@ -197,6 +198,7 @@ static int check_options(const struct sandbox_options *o, const char *role, stru
 
 int main(int argc, char **argv)
 {
+    json_init();
     struct program p = {.ready_fd = -1};
     struct sandbox_options o = {.host = "sandbox.berth.internal",
                                 .mqtt_port = 8883,
