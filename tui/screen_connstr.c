@@ -66,7 +66,7 @@ static void connstr_draw(const struct view *view, void *state, struct surface *s
         s, body.y + body.h - 2, 1, STYLE_TEXT,
         "berth provision connection-string --file -      (reads it from standard input)");
     surface_text(s, body.y + body.h - 1, 1, -1, STYLE_TEXT,
-                 "The key goes into the VM over SSH; nothing of it is kept on this host.");
+                 "The key goes into the VM over SSH and is kept there, on its data disk, only.");
 }
 
 static bool connstr_key(struct ui *ui, void *state, const struct key *key)

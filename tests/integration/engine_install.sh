@@ -98,9 +98,15 @@ done
 rm -rf "$BERTH_STATE_DIR"
 mkdir -p "$BERTH_STATE_DIR/vms/orphan/seed"
 head -c 1000 /dev/zero >"$BERTH_STATE_DIR/vms/orphan/data.qcow2"
+# But a record that cannot be read, as of a newer Berth, stands for a VM with somebody's data on its disk.
+mkdir -p "$BERTH_STATE_DIR/vms/newer"
+echo '{"schema":99}' >"$BERTH_STATE_DIR/vms/newer/vm.json"
+echo precious >"$BERTH_STATE_DIR/vms/newer/data.qcow2"
 berth status >/dev/null
 orphan_gone() { [ ! -e "$BERTH_STATE_DIR/vms/orphan" ]; }
 check 'a folder without a record is removed at the next start' wait_until 20 orphan_gone
+check 'a VM whose record cannot be read is left alone' grep -q precious "$BERTH_STATE_DIR/vms/newer/data.qcow2"
+rm -r "$BERTH_STATE_DIR/vms/newer"
 
 altered() {
     printf 'x' | dd of="$bundle/root.squashfs" bs=1 seek=5000 conv=notrunc 2>/dev/null
