@@ -108,7 +108,7 @@ BINS := $(foreach p,$(PROGRAMS),$(if $(wildcard $(MAIN.$(p))),$(BUILD)/$(p)))
 .SECONDARY:
 .SECONDEXPANSION:
 .SUFFIXES:
-.PHONY: all run deps deps-test bundle test unit integration e2e asan tsan fuzz fuzz-run tidy cppcheck scan lint fmt \
+.PHONY: all run deps deps-test bundle test unit integration e2e asan fuzz fuzz-run tidy cppcheck scan lint fmt \
 	fmt-check bench check install clean help
 
 all: $(BINS)
