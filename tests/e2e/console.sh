@@ -42,8 +42,9 @@ check 'no line is wider than the screen' frames_fit
 keys Enter
 sees 'the install shows its steps' 20 'step [0-9] of'
 
-# The connection is lost; the job is not.
+# The connection is lost; the job is not. Another terminal: a server that is still ending may not be joined.
 tmux -L "$terminal" kill-server
+terminal=$terminal-2
 console_open
 sees 'who comes back is told of the running job' 20 'A job is running'
 keys Enter
