@@ -125,20 +125,32 @@ struct area frame_top(const struct view *view, const struct screen *screen, cons
     return (struct area){top, 0, s->h - 3 - top, s->w};
 }
 
+/* Draws TEXT wrapped from row Y on; returns the row behind it. */
+static int say(struct surface *s, int y, const char *text)
+{
+    return y + surface_wrap(s, (struct area){y, 0, s->h - y, s->w}, STYLE_TEXT, text);
+}
+
 void frame_too_small(const struct view *view, struct surface *s)
 {
+    static const char way_out[] = "Make it larger, or press q to quit.";
     const struct vm_status *vm = view_vm(view);
-    surface_printf(s, 0, 0, STYLE_TEXT, "berth: this window is %dx%d; screens need %dx%d.", s->w,
-                   s->h, FRAME_WIDTH_MIN, FRAME_HEIGHT_MIN);
+    char why[80], status[160];
+    (void)str_format(why, sizeof(why), "berth: this window is %dx%d; screens need %dx%d.", s->w,
+                     s->h, FRAME_WIDTH_MIN, FRAME_HEIGHT_MIN);
     if (vm)
-        surface_printf(s, 1, 0, STYLE_TEXT, "VM %s %s  Edge %s %s  Cloud %s %s",
-                       light_symbol(vm_state_light(vm->state)), vm_state_name(vm->state),
-                       light_symbol(runtime_state_light(vm->runtime)),
-                       runtime_state_name(vm->runtime), light_symbol(cloud_state_light(vm->cloud)),
-                       cloud_state_name(vm->cloud));
+        (void)str_format(status, sizeof(status), "VM %s %s  Edge %s %s  Cloud %s %s",
+                         light_symbol(vm_state_light(vm->state)), vm_state_name(vm->state),
+                         light_symbol(runtime_state_light(vm->runtime)),
+                         runtime_state_name(vm->runtime),
+                         light_symbol(cloud_state_light(vm->cloud)), cloud_state_name(vm->cloud));
     else
-        surface_text(s, 1, 0, -1, STYLE_TEXT,
-                     view->have_snap ? "No VM yet." : "The engine has not answered yet.");
-    surface_text(s, 2, 0, -1, STYLE_TEXT, "Make it larger, or press q to quit (jobs go on).");
-    surface_focus(s, 2, 0, false);
+        STR_SET(status, view->have_snap ? "No VM yet." : "The engine has not answered yet.");
+
+    int y = say(s, 0, why);
+    /* What to do comes before how things are. */
+    if (s->h - y >= surface_wrap_rows(status, s->w) + surface_wrap_rows(way_out, s->w))
+        y = say(s, y, status);
+    (void)say(s, y, way_out);
+    surface_focus(s, y < s->h ? y : 0, 0, false);
 }

@@ -81,7 +81,7 @@ tmux -L "$terminal" resize-window -t berth -x 132 -y 43
 keys 1
 sees 'a larger window shows the same' 10 'sensor1 +\[OK\] running'
 tmux -L "$terminal" resize-window -t berth -x 20 -y 5
-sees 'a window that is too small says so' 10 '80x24'
+sees 'a window that is too small says what to do' 10 'q to quit'
 tmux -L "$terminal" resize-window -t berth -x 80 -y 24
 sees 'and comes back' 10 'sensor1 +\[OK\] running'
 
@@ -89,14 +89,13 @@ sees 'and comes back' 10 'sensor1 +\[OK\] running'
 keys 5
 sees 'the VM screen' 10 "$vm"
 keys Z
-sees 'delete says what is lost' 10 'Type the VM'
+sees 'delete says what is lost' 10 'Type its name'
 type_in "wrong"
-keys Enter
-sees 'a wrong name deletes nothing' 5 'Type the VM'
+keys Tab Tab Enter
+sees 'a wrong name deletes nothing' 5 'name does not match'
 keys C-u
 type_in "$vm"
-keys Tab
-keys Enter
+keys Tab Tab Enter
 gone() { ! berth vm exists "$vm"; }
 check 'the typed name deletes it' wait_until 60 gone
 keys q
