@@ -172,6 +172,17 @@ static void act_everywhere(struct ui *ui, enum action_id id)
         ui_pop(ui);
 }
 
+/* A screen may switch off its own actions, never those that work everywhere: there is always a way
+ * out. */
+static bool switched_off(const struct ui *ui, const struct screen *screen, const void *state,
+                         enum action_id id)
+{
+    const enum action_id *own = screen->actions;
+    while (own && *own != ACTION_NONE && *own != id)
+        own++;
+    return own && *own == id && screen->enabled && !screen->enabled(&ui->view, state, id);
+}
+
 void ui_key(struct ui *ui, const struct key *key)
 {
     void *state = NULL;
@@ -184,7 +195,7 @@ void ui_key(struct ui *ui, const struct key *key)
     enum action_id id = action_for_key(screen->actions, key->sym);
     if (id == ACTION_NONE)
         return;
-    if (screen->enabled && !screen->enabled(&ui->view, state, id))
+    if (switched_off(ui, screen, state, id))
         return;
     if (screen->on_action && screen->on_action(ui, state, id))
         return;
