@@ -195,8 +195,11 @@ static void replay_entry(struct journal_replay *r, const cJSON *json)
 
 static int replay_head(struct journal_replay *r, cJSON *json, struct err *err)
 {
-    if (json_u64(json, "journal", 0) != JOURNAL_VERSION)
-        return err_set(err, ERR_PROTOCOL, "not a journal of this Berth");
+    uint64_t version = json_u64(json, "journal", 0);
+    if (version == 0)
+        return err_set(err, ERR_PROTOCOL, "not a journal");
+    if (version != JOURNAL_VERSION) /* an unfinished job of another Berth: its own to go on with */
+        return err_set(err, ERR_UNSUPPORTED, "a journal of another version of Berth; it is kept");
     struct journal_head *head = &r->head;
     JSON_COPY(head->id, json, "id");
     JSON_COPY(head->kind, json, "kind");

@@ -412,3 +412,17 @@ Test(journal, ignores_a_torn_last_line_and_refuses_foreign_text)
         cr_assert_eq(journal_parse(bad[i], strlen(bad[i]), &none, NULL), -1, "%s", bad[i]);
     }
 }
+
+/* What is ERR_PROTOCOL is removed at the next start; another version's unfinished job must not be.
+ */
+Test(journal, tells_another_version_from_rubbish)
+{
+    static const char newer[] = "{\"journal\":99,\"id\":\"1\",\"kind\":\"vm.create\"}\n";
+    static const char rubbish[] = "{\"id\":\"1\",\"kind\":\"vm.create\"}\n";
+    struct journal_replay r = {0};
+    struct err err = {0};
+    cr_assert_eq(journal_parse(newer, sizeof(newer) - 1, &r, &err), -1);
+    cr_assert_eq(err.kind, ERR_UNSUPPORTED);
+    cr_assert_eq(journal_parse(rubbish, sizeof(rubbish) - 1, &r, &err), -1);
+    cr_assert_eq(err.kind, ERR_PROTOCOL);
+}
