@@ -6,6 +6,7 @@
 #define BERTH_IO_HTTP_SERVER_H
 
 #include "core/base/err.h"
+#include "core/io/net_server.h"
 #include "core/io/tls.h"
 
 #include <stdbool.h>
@@ -67,6 +68,18 @@ void *http_exchange_data(const struct http_exchange *x);
 /* Called when the peer is gone before the answer was complete; X is invalid after it returns. Not
  * called after http_reply or http_reply_end. */
 void http_exchange_on_close(struct http_exchange *x, void (*fn)(void *arg), void *arg);
+
+const struct tls *http_exchange_tls(const struct http_exchange *x); /* NULL on a unix socket */
+
+/* Whether the request asks for a WebSocket (RFC 6455). */
+bool http_exchange_wants_websocket(const struct http_exchange *x);
+/* Makes X's connection a WebSocket of sub-protocol PROTOCOL and answers 101. From then on the
+ * connection belongs to what EVENTS' on_open returns: it reads the payload of binary messages as
+ * one stream of bytes, and each turn's output goes out as one binary message. Pings, closes and
+ * what breaks the protocol are dealt with below. X is gone. ERR_INVALID: the request is not one for
+ * PROTOCOL; X is still to be answered. */
+int http_exchange_websocket(struct http_exchange *x, const char *protocol,
+                            const struct net_server_events *events, void *arg, struct err *err);
 
 /* The whole answer. STATUS 204 has no body. X is gone after this. */
 void http_reply(struct http_exchange *x, int status, const char *content_type, const void *body,

@@ -71,6 +71,12 @@ size_t net_conn_pending(const struct net_conn *c);
 void net_conn_close(struct net_conn *c);
 /* Ends it at once, dropping what is queued. */
 void net_conn_abort(struct net_conn *c);
+/* C belongs to another owner from now on: X is what its events get, and before_flush of EVENTS gets
+ * ARG. What on_data left over comes to the new owner at the end of this turn. */
+void net_conn_hand_over(struct net_conn *c, const struct net_server_events *events, void *arg,
+                        void *x);
+/* The TLS under C, for the peer's certificate; NULL on a unix socket. */
+const struct tls *net_conn_tls(const struct net_conn *c);
 /* Input that on_data left over is offered again, at the end of this turn. */
 void net_conn_resume(struct net_conn *c);
 /* on_deadline in MS milliseconds; replaces the one before. 0: none. */

@@ -6,6 +6,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/err.h"
+#include "core/io/tls_cert.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +20,17 @@ struct tls;        /* one connection */
 struct tls_server *tls_server_new(const char *cert_file, const char *key_file, struct err *err);
 void tls_server_free(struct tls_server *s); /* NULL is fine; connections stay usable */
 
+/* Asks each client for a certificate from now on. None, and any, is accepted: whoever reads from
+ * the connection judges it with tls_peer() and tls_peer_signed_by(). */
+void tls_server_ask_client(struct tls_server *s);
+
 struct tls *tls_new(struct tls_server *s);
+
+/* The certificate that the other side showed; false where it showed none. */
+bool tls_peer(const struct tls *t, struct tls_cert_info *ret);
+/* Whether the other side's certificate, with the chain it sent, leads to one of the authorities in
+ * CA_PEM (any number of them) and is valid now. ERR_AUTH says why not. */
+int tls_peer_signed_by(const struct tls *t, const char *ca_pem, struct err *err);
 
 /* Trusts the system's store and, where it is not NULL, the CAs of the PEM file. */
 struct tls_client *tls_client_new(const char *ca_file, struct err *err);

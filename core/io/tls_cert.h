@@ -6,7 +6,21 @@
 #include "core/base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/* What a certificate says. Texts are as the certificate has them, with control bytes replaced. */
+struct tls_cert_info {
+    char common_name[65]; /* "" where the subject has none */
+    char subject[256], issuer[256];
+    char serial[65];           /* hex */
+    char sha1[41], sha256[65]; /* thumbprints: upper-case hex */
+    uint64_t not_before_ms, not_after_ms;
+    bool is_ca;
+};
+
+/* Reads the first certificate of TEXT: PEM, or the base64 of DER without its frame. ERR_INVALID. */
+int tls_cert_read(const char *text, size_t len, struct tls_cert_info *ret, struct err *err);
 
 /* A new certificate authority. */
 int tls_cert_make_ca(const char *cert_file, const char *key_file, const char *name, unsigned days,

@@ -4,6 +4,7 @@
 #include "vm/guest/hub/store.h"
 
 #include <criterion/criterion.h>
+#include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -133,4 +134,34 @@ Test(store, refuses_a_file_that_is_none)
     cr_assert_eq(file_write(junk, "this is not a database, is it", 29, 0600, NULL), 0);
     cr_assert_eq(store_open(junk, &other, &err), -1);
     cr_assert(strstr(err.msg, junk), "%s", err.msg);
+}
+
+/* What version 1 had, with a device that may not connect. */
+Test(store, opens_a_database_of_the_version_before)
+{
+    static const char old[] =
+        "DROP TABLE identity; PRAGMA user_version=1;"
+        "CREATE TABLE identity (device TEXT, module TEXT, generation TEXT, managed_by TEXT,"
+        " status_reason TEXT, primary_key TEXT, secondary_key TEXT, version INT, disabled INT,"
+        " iot_edge INT, no_auth INT, created_ms INT, status_ms INT, PRIMARY KEY (device, module))"
+        " WITHOUT ROWID;"
+        "INSERT INTO identity VALUES"
+        " ('d', '', 'g', '', '', 'p', 's', 7, 0, 1, 1, 5, 6), ('e', '', 'g', '', '', 'p', 's',"
+        " 1, 0, 0, 0, 5, 6);";
+    struct identity id;
+    sqlite3 *db = NULL;
+
+    store_close(store);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, old, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    cr_assert_eq(sqlite3_close(db), SQLITE_OK);
+    open_it();
+    cr_assert_eq(store_identity_get(store, "d", "", &id, NULL), 0);
+    cr_assert_eq(id.auth, IDENTITY_NONE);
+    cr_assert_eq(id.version, 7);
+    cr_assert(id.iot_edge);
+    cr_assert_eq(id.status_ms, 6);
+    cr_assert_eq(store_identity_get(store, "e", "", &id, NULL), 0);
+    cr_assert_eq(id.auth, IDENTITY_SAS);
+    cr_assert_str_eq(id.parents, "");
 }

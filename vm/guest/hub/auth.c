@@ -113,7 +113,7 @@ static int parse_token(const char *token, size_t len, struct sas *ret, struct er
 
 static bool signed_by(const struct sas *s, const struct identity *id)
 {
-    return !id->no_auth &&
+    return id->auth == IDENTITY_SAS &&
            (sas_signed_by(s, id->primary_key) || sas_signed_by(s, id->secondary_key));
 }
 
@@ -147,17 +147,20 @@ static int policy_rights(const struct auth *a, const struct sas *s, unsigned *re
     return err_set(err, ERR_AUTH, "the token names an unknown policy");
 }
 
-int auth_client(const struct auth *a, const char *token, size_t len, const char *device,
-                const char *module, uint64_t *ret_expiry_s, struct err *err)
+int auth_client(const struct auth *a, const struct auth_proof *proof, const char *hub,
+                const char *device, const char *module, uint64_t *ret_expiry_s, struct err *err)
 {
     auto_identity struct identity owner = {0};
     auto_identity struct identity part = {0};
     struct sas s;
     char target[320];
 
+    (void)hub;
+    if (!proof->token)
+        return err_set(err, ERR_AUTH, "no token");
     if (enabled_device(a, device, &owner, err) < 0 ||
         (module[0] && store_identity_get(a->store, device, module, &part, err) < 0) ||
-        parse_token(token, len, &s, err) < 0)
+        parse_token(proof->token, proof->len, &s, err) < 0)
         return -1;
     (void)str_format(target, sizeof(target), module[0] ? "/devices/%s/modules/%s" : "/devices/%s",
                      device, module);

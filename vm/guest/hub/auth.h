@@ -28,10 +28,21 @@ int auth_policy_key(struct store *store, const char *name, struct secret *ret, s
 /* A new random key: base64 of 32 bytes, into TO. */
 void auth_make_key(char *to, size_t size);
 
-/* A device's or module's token for a connection as DEVICE[/MODULE] (MODULE ""). ERR_AUTH says why
- * not, for the hub's own log. */
-int auth_client(const struct auth *a, const char *token, size_t len, const char *device,
-                const char *module, uint64_t *ret_expiry_s, struct err *err);
+/* What a client shows to prove who it is: a token, or the certificate of its TLS connection. */
+struct auth_proof {
+    const char *token; /* NULL: none */
+    size_t len;
+    const struct tls *tls; /* NULL: none */
+};
+
+/* Whether PROOF is good for a connection as DEVICE[/MODULE] (MODULE "") of hub HUB. RET_EXPIRY_S:
+ * when it ends; UINT64_MAX for a certificate. ERR_AUTH says why not, for the hub's own log. */
+int auth_client(const struct auth *a, const struct auth_proof *proof, const char *hub,
+                const char *device, const char *module, uint64_t *ret_expiry_s, struct err *err);
+
+/* The authorities that sign device certificates, as one PEM text for the caller: each was added
+ * with `berth sandbox ca add`. */
+int auth_authorities(struct store *store, struct buf *ret, struct err *err);
 
 /* A REST call's Authorization header for TARGET ("/devices/d1", decoded). Service policies give
  * their rights; a device's own token gives RIGHT_OWN on its part of the registry. ERR_AUTH

@@ -281,10 +281,9 @@ static int connect_check(struct session *s, const struct mqtt_packet *p, struct 
         return err_set(err, ERR_AUTH, "no user name");
     if (connect_identity(s, p, err) < 0 || connect_will(s, p, err) < 0)
         return -1;
-    if (!p->password.at)
-        return err_set(err, ERR_AUTH, "no token");
-    return auth_client(&hub->auth, p->password.at, p->password.len, s->device, s->module,
-                       &s->expiry_s, err);
+    const struct auth_proof proof = {.token = p->password.at, .len = p->password.len};
+
+    return auth_client(&hub->auth, &proof, hub->host, s->device, s->module, &s->expiry_s, err);
 }
 
 /* What was subscribed before, for a client that asked to be remembered; forgets it for one that did

@@ -13,15 +13,18 @@
 #define HUB_MODULES_MAX 50 /* of one device, as on IoT Hub */
 
 struct clients;
+struct dps;
 struct events;
 struct methods;
 
 struct hub {
     uv_loop_t *loop;
-    const char *host; /* the name that connection strings carry */
+    const char *host;        /* the name that connection strings carry: the first of HUBS */
+    const char *const *hubs; /* the names of all its hubs, NULL-terminated; a device is on one */
     struct store *store;
     struct auth auth;
     struct clients *clients;
+    struct dps *dps;
     struct events *events;
     struct methods *methods;
     struct http_server *http;

@@ -16,6 +16,28 @@
 static const char *const system_modules[] = {"$edgeAgent", "$edgeHub"};
 static const char no_time[] = "0001-01-01T00:00:00Z";
 
+static const char *const auth_words[] = {
+    [IDENTITY_SAS] = "sas",
+    [IDENTITY_SELF_SIGNED] = "selfSigned",
+    [IDENTITY_CA] = "certificateAuthority",
+    [IDENTITY_NONE] = "none",
+};
+
+const char *registry_auth_word(enum identity_auth auth)
+{
+    return (unsigned)auth < ARRAY_LEN(auth_words) ? auth_words[auth] : "none";
+}
+
+bool registry_auth_parse(const char *word, enum identity_auth *ret)
+{
+    for (size_t i = 0; i < ARRAY_LEN(auth_words); i++)
+        if (str_eq(word, auth_words[i])) {
+            *ret = (enum identity_auth)i;
+            return true;
+        }
+    return false;
+}
+
 /* ------------------------------------------------------------------------------------------
  * showing */
 
@@ -30,7 +52,7 @@ static void show_authentication(const struct identity *id, cJSON *to)
     thumbs = json_add_obj(auth, "x509Thumbprint");
     json_add_str_or_null(thumbs, "primaryThumbprint", NULL);
     json_add_str_or_null(thumbs, "secondaryThumbprint", NULL);
-    json_add_str(auth, "type", id->no_auth ? "none" : "sas");
+    json_add_str(auth, "type", registry_auth_word(id->auth));
 }
 
 static void show_device(const struct identity *id, cJSON *to)
@@ -98,10 +120,10 @@ static int read_authentication(const cJSON *body, struct identity *id, struct er
     const cJSON *keys = auth ? json_get(auth, "symmetricKey") : NULL;
     const char *type = auth ? json_str(auth, "type", "sas") : NULL;
 
-    if (type && !str_eq(type, "sas") && !str_eq(type, "none"))
-        return err_set(err, ERR_INVALID, "authentication.type: the sandbox knows sas and none");
-    if (type)
-        id->no_auth = str_eq(type, "none");
+    if (type && !registry_auth_parse(type, &id->auth))
+        return err_set(err, ERR_INVALID,
+                       "authentication.type: must be sas, selfSigned, "
+                       "certificateAuthority or none");
     if (read_key(keys, "primaryKey", id->primary_key, sizeof(id->primary_key), err) < 0 ||
         read_key(keys, "secondaryKey", id->secondary_key, sizeof(id->secondary_key), err) < 0)
         return -1;
@@ -208,7 +230,7 @@ static int add_system_modules(struct hub *hub, const char *device, struct err *e
 
 static bool lost_right(const struct identity *before, const struct identity *now)
 {
-    return (now->disabled && !before->disabled) || (now->no_auth && !before->no_auth) ||
+    return (now->disabled && !before->disabled) || now->auth != before->auth ||
            !str_eq(before->primary_key, now->primary_key) ||
            !str_eq(before->secondary_key, now->secondary_key);
 }

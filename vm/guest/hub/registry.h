@@ -6,6 +6,10 @@
 #include "core/base/json.h"
 #include "vm/guest/hub/hub.h"
 
+/* "sas", "selfSigned", "certificateAuthority", "none". */
+const char *registry_auth_word(enum identity_auth auth);
+bool registry_auth_parse(const char *word, enum identity_auth *ret);
+
 /* Device or module JSON as the REST API shows it, for the caller. */
 cJSON *registry_show(struct hub *hub, const struct identity *id);
 

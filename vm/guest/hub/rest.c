@@ -30,6 +30,8 @@ static const struct {
     {ERR_SYSTEM, 500, "ServerError", "ServerError", 500001, 500001}, /* last: all others */
 };
 
+static const struct rest_table *const tables[] = {&hub_routes};
+
 void rest_reply_json(struct http_exchange *x, int status, const cJSON *body)
 {
     auto_wiped_buf struct buf text = {0}; /* it may hold keys */
@@ -110,18 +112,25 @@ static void target_of(const struct rest *r, char *to, size_t size)
     }
 }
 
-static const struct rest_route *find_route(struct rest *r, struct err *err)
+/* RET_TABLE: whose errors fit, also where there is no such route. */
+static const struct rest_route *find_route(struct rest *r, const struct rest_table **ret_table,
+                                           struct err *err)
 {
     const char *method = http_exchange_method(r->x);
     bool path_known = false;
 
-    for (size_t i = 0; i < rest_routes_n; i++) {
-        if (!route_fits(&rest_routes[i], r))
-            continue;
-        if (str_eq(rest_routes[i].method, method))
-            return &rest_routes[i];
-        path_known = true;
-    }
+    *ret_table = tables[0];
+    for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+        for (size_t i = 0; i < tables[t]->n; i++) {
+            const struct rest_route *route = &tables[t]->routes[i];
+
+            if (!route_fits(route, r))
+                continue;
+            *ret_table = tables[t];
+            if (str_eq(route->method, method))
+                return route;
+            path_known = true;
+        }
     if (path_known)
         (void)err_set(err, ERR_UNSUPPORTED, "%s is not possible here", method);
     else
@@ -133,6 +142,8 @@ static int check_rights(struct rest *r, const struct rest_route *route, struct e
 {
     char target[(REST_SEGMENTS_MAX + 1) * IDENTITY_ID_MAX];
 
+    if (!route->rights)
+        return 0;
     target_of(r, target, sizeof(target));
     if (auth_service(&r->hub->auth, http_exchange_header(r->x, "Authorization"), target, &r->rights,
                      err) < 0)
@@ -179,24 +190,24 @@ void rest_handle(struct http_exchange *x, void *arg)
     auto_json cJSON *body = NULL;
     struct err err = {0};
     char version[64];
-    const struct rest_route *route;
+    const struct rest_table *table = tables[0];
+    const struct rest_route *route = NULL;
 
-    if (split_path(http_exchange_path(x), &r, &err) < 0 || !(route = find_route(&r, &err)) ||
-        check_rights(&r, route, &err) < 0) {
+    if (split_path(http_exchange_path(x), &r, &err) < 0 ||
+        !(route = find_route(&r, &table, &err)) || check_rights(&r, route, &err) < 0) {
         if (err.kind == ERR_AUTH)
             log_info("rest", "refused %s: %s", http_exchange_peer(x), err.msg);
-        rest_reply_err(x, false, &err);
+        table->fail(&r, &err);
         return;
     }
     if (!http_exchange_query(x, "api-version", version, sizeof(version)) || !version[0]) {
         (void)err_set(&err, ERR_INVALID, "the request has no api-version");
-        rest_reply_err(x, false, &err);
+        table->fail(&r, &err);
         return;
     }
     read_if_match(&r);
-    if (read_body(&r, route, &body, &err) < 0) {
-        rest_reply_err(x, false, &err);
-        return;
-    }
-    route->handle(&r);
+    if (read_body(&r, route, &body, &err) < 0)
+        table->fail(&r, &err);
+    else
+        route->handle(&r);
 }

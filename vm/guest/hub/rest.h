@@ -18,6 +18,7 @@ struct rest {
     const cJSON *body; /* NULL where there was none */
     char if_match[64]; /* without quotes; "" where absent */
     unsigned rights;
+    char hub_name[64]; /* that the token names; "" where it names none in particular */
 };
 
 /* What a route's path means: "devices/D/modules/M" and "twins/D/modules/M" have both in the same
@@ -30,12 +31,18 @@ struct rest {
 struct rest_route {
     const char *method;
     const char *path;
-    unsigned rights; /* any of them suffices */
+    unsigned rights; /* any of them suffices; 0: the handler checks who calls */
     bool needs_body;
     void (*handle)(struct rest *r);
 };
-extern const struct rest_route rest_routes[];
-extern const size_t rest_routes_n;
+/* Routes that share the form of their errors. All tables are tried in turn. */
+struct rest_table {
+    const struct rest_route *routes;
+    size_t n;
+    /* Answers with an error, also where no handler was reached. */
+    void (*fail)(struct rest *r, const struct err *err);
+};
+extern const struct rest_table hub_routes; /* rest_routes.c */
 
 /* The http_handler_fn; ARG is the hub. */
 void rest_handle(struct http_exchange *x, void *arg);

@@ -364,7 +364,7 @@ static void events_get(struct rest *r)
 #define SERVICE RIGHT_SERVICE
 #define OWN     RIGHT_OWN
 
-const struct rest_route rest_routes[] = {
+static const struct rest_route routes[] = {
     {"GET", "devices", READ, false, devices_list},
     {"GET", "devices/*", READ, false, identity_get},
     {"PUT", "devices/*", WRITE, true, identity_put},
@@ -386,4 +386,5 @@ const struct rest_route rest_routes[] = {
     {"GET", "statistics/service", SERVICE, false, service_statistics},
     {"GET", "sandbox/events", SERVICE, false, events_get},
 };
-const size_t rest_routes_n = ARRAY_LEN(rest_routes);
+
+const struct rest_table hub_routes = {.routes = routes, .n = ARRAY_LEN(routes), .fail = fail};

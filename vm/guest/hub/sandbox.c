@@ -24,6 +24,7 @@ struct sandbox {
     const struct sandbox_options *options;
     struct hub hub;
     const char *names[NAMES_MAX + 1]; /* that we answer to */
+    const char *hubs[2];
     struct tls_server *tls;
     struct oci_registry *registry;
     uv_timer_t renew;
@@ -222,7 +223,8 @@ int sandbox_open(uv_loop_t *loop, const struct sandbox_options *options, sandbox
     struct sandbox *s = xcalloc(1, sizeof(*s));
 
     s->options = options;
-    s->hub = (struct hub){.loop = loop, .host = options->host};
+    s->hubs[0] = options->host;
+    s->hub = (struct hub){.loop = loop, .host = options->host, .hubs = s->hubs};
     s->ready = ready;
     s->arg = arg;
     s->lock = -1;

@@ -19,17 +19,31 @@ struct store;
 
 #define STORE_KEY_MAX 92 /* base64 of 64 bytes and its end */
 
+#define STORE_THUMBPRINT_MAX 65 /* hex of SHA-256 and its end */
+
+/* How an identity proves who it is. The numbers are in the database. */
+enum identity_auth {
+    IDENTITY_SAS = 0,
+    IDENTITY_SELF_SIGNED = 1, /* X.509 by thumbprint */
+    IDENTITY_CA = 2,          /* X.509 by a registered authority */
+    IDENTITY_NONE = 3,        /* cannot connect */
+};
+
 struct identity {
     char device[IDENTITY_ID_MAX];
     char module[IDENTITY_ID_MAX]; /* "": the device itself */
     char generation[24];
     char managed_by[64];
     char status_reason[130];
+    char hub[64]; /* a device: the name of its hub where the sandbox has several; "": the first */
+    enum identity_auth auth;
     char primary_key[STORE_KEY_MAX], secondary_key[STORE_KEY_MAX];
-    uint64_t version; /* counts changes; the etag is made of it */
+    char primary_thumbprint[STORE_THUMBPRINT_MAX], secondary_thumbprint[STORE_THUMBPRINT_MAX];
+    char parents[256]; /* a device: the scope of its parent; an edge device's own is made of its
+                          name and generation; "": none */
+    uint64_t version;  /* counts changes; the etag is made of it */
     bool disabled;
     bool iot_edge;
-    bool no_auth; /* authentication type "none": cannot connect */
     uint64_t created_ms;
     uint64_t status_ms;
 };

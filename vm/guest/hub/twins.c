@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/clients.h"
+#include "vm/guest/hub/registry.h"
 #include "vm/guest/hub/twin_json.h"
 
 #include <string.h>
@@ -115,7 +116,7 @@ static void show_identity(struct hub *hub, const struct identity *id, uint64_t v
                                                                          : "Disconnected");
     json_add_str(to, "lastActivityTime", no_time);
     json_add_u64(to, "cloudToDeviceMessageCount", 0);
-    json_add_str(to, "authenticationType", id->no_auth ? "none" : "sas");
+    json_add_str(to, "authenticationType", registry_auth_word(id->auth));
     cJSON *thumbs = json_add_obj(to, "x509Thumbprint");
     json_add_str_or_null(thumbs, "primaryThumbprint", NULL);
     json_add_str_or_null(thumbs, "secondaryThumbprint", NULL);

@@ -1,0 +1,61 @@
+/* One client's MQTT 3.1.1 connection: framing, the order of packets, keep-alive, limits, QoS 0 and
+ * 1 both ways. What a CONNECT, a topic or a filter means is its head's: IoT Hub's (clients.c) or
+ * the Device Provisioning Service's (dps_mqtt.c), chosen by the user name. The same over TLS and
+ * over a WebSocket. Loop thread only. */
+#ifndef BERTH_HUB_MQTT_CONN_H
+#define BERTH_HUB_MQTT_CONN_H
+
+#include "core/io/net_server.h"
+#include "vm/guest/hub/mqtt_packet.h"
+
+struct mqtt_conn;
+
+struct mqtt_head {
+    /* The user name is this head's. */
+    bool (*wants)(void *owner, const struct mqtt_packet *connect);
+    /* Checks a CONNECT. Returns what the other calls get as X, or NULL (ERR: why, for the log) and
+     * the client is refused with NOT_AUTHORIZED. RET_PRESENT: its session was kept. The CONNACK is
+     * queued before anything that is published from ready(). */
+    void *(*connect)(void *owner, struct mqtt_conn *c, const struct mqtt_packet *p,
+                     bool *ret_present, struct err *err);
+    void (*ready)(void *x); /* after the CONNACK */
+    /* False (ERR: why): what a hub answers with a disconnect. Else a QoS 1 packet is acknowledged.
+     */
+    bool (*publish)(void *x, const struct mqtt_packet *p, struct err *err);
+    /* The code for the SUBACK: 0, 1 or MQTT_SUBACK_FAILURE. */
+    unsigned char (*subscribe)(void *x, struct mqtt_text filter, unsigned qos);
+    void (*subscribed)(void *x); /* after the SUBACK */
+    void (*unsubscribe)(void *x, struct mqtt_text filter);
+    void (*puback)(void *x, uint16_t id);
+    /* It is over, once, for an accepted connection; C is gone after this. WHY: NULL where the
+     * client said goodbye, so that its will is not sent. */
+    void (*gone)(void *x, const char *why);
+};
+
+struct mqtt_server;
+
+/* HEADS (NULL-terminated) are asked in turn whether they want a CONNECT; OWNERS go with them.
+ * BEFORE_FLUSH as in net_server_events. All borrowed. */
+struct mqtt_server *mqtt_server_new(uv_loop_t *loop, const struct mqtt_head *const *heads,
+                                    void *const *owners, bool (*before_flush)(void *arg),
+                                    void *arg);
+void mqtt_server_free(struct mqtt_server *s); /* ends all connections; NULL is fine */
+int mqtt_server_listen(struct mqtt_server *s, const char *address, uint16_t port,
+                       struct tls_server *tls, struct err *err);
+void mqtt_server_set_tls(struct mqtt_server *s, struct tls_server *tls);
+/* Makes the connection of a request for sub-protocol "mqtt" one of S's. As http_exchange_websocket.
+ */
+struct http_exchange;
+int mqtt_server_websocket(struct mqtt_server *s, struct http_exchange *x, struct err *err);
+
+/* QoS 1: returns the packet's id, which puback() gets back; 0 where too many wait already. */
+uint16_t mqtt_conn_publish(struct mqtt_conn *c, const char *topic, const void *payload, size_t len,
+                           unsigned qos);
+/* Ends it; gone() comes before this returns. */
+void mqtt_conn_end(struct mqtt_conn *c, const char *why);
+/* The connection ends by itself at this wall-clock time (a token's end); UINT64_MAX: never. */
+void mqtt_conn_expires(struct mqtt_conn *c, uint64_t wall_s);
+const struct tls *mqtt_conn_tls(const struct mqtt_conn *c);
+const char *mqtt_conn_peer_text(const struct mqtt_conn *c); /* borrowed */
+
+#endif

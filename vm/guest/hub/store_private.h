@@ -1,0 +1,40 @@
+/* What the files of the store share. A part is the tables that belong together, with their
+ * statements and functions: one file each. Nobody but store*.c includes this. */
+#ifndef BERTH_HUB_STORE_PRIVATE_H
+#define BERTH_HUB_STORE_PRIVATE_H
+
+#include "vm/guest/hub/store.h"
+
+#include <sqlite3.h>
+
+struct store {
+    sqlite3 *db;
+    sqlite3_stmt **stmts; /* of all parts, one behind the other */
+    bool writing;         /* a transaction is open */
+};
+
+struct store_part {
+    const char *schema; /* CREATE TABLE IF NOT EXISTS ... */
+    const char *const *queries;
+    size_t n_queries;
+};
+
+extern const struct store_part store_identities; /* store_identity.c */
+
+/* Statement Q of PART with ?1 and ?2 bound; NULL binds null. Texts are borrowed until it is reset.
+ */
+sqlite3_stmt *store_query(struct store *s, const struct store_part *part, size_t q,
+                          const char *first, const char *second);
+void store_bind_text(sqlite3_stmt *stmt, int at, const char *text); /* borrowed */
+void store_bind_u64(sqlite3_stmt *stmt, int at, uint64_t value);
+
+/* 1: a row, 0: none (any more; the statement is reset), -1. After a row that was the last one
+ * wanted, the caller resets. */
+int store_step(struct store *s, sqlite3_stmt *stmt, struct err *err);
+/* Runs a statement that changes something, within the open transaction. */
+int store_change(struct store *s, sqlite3_stmt *stmt, struct err *err);
+
+const char *store_column(sqlite3_stmt *stmt, int at); /* "" for null; until the next step */
+uint64_t store_column_u64(sqlite3_stmt *stmt, int at);
+
+#endif
