@@ -37,6 +37,17 @@ static size_t count(const struct host_report *report, enum light light)
     return n;
 }
 
+/* The row that needs the technician most: the first broken one, else the first warning. */
+static size_t worst_row(const struct host_report *report)
+{
+    static const enum light order[] = {LIGHT_BAD, LIGHT_WARN};
+    for (size_t k = 0; k < ARRAY_LEN(order); k++)
+        for (size_t i = 0; i < report->n; i++)
+            if (report->checks[i].light == order[k])
+                return i;
+    return 0;
+}
+
 static void draw_explained(const struct check *check, struct surface *s, struct area a)
 {
     const struct host_check *c = &check->report.checks[check->list.sel];
@@ -127,10 +138,12 @@ static bool check_reply(struct ui *ui, void *state, const struct reply *reply)
     if (reply->kind != REPLY_HOST_REPORT)
         return false;
     check->have = !reply->err;
-    if (reply->err)
+    if (reply->err) {
         check->err = *reply->err;
-    else
-        check->report = *reply->report;
+        return true;
+    }
+    check->report = *reply->report;
+    check->list.sel = worst_row(&check->report);
     return true;
 }
 

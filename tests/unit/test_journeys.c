@@ -22,9 +22,10 @@ TestSuite(journeys, .init = setup, .fini = teardown);
 #define REPORT_OK                                                                             \
     "{\"checks\":[{\"id\":\"cpu\",\"label\":\"Processor\",\"text\":\"4\",\"light\":\"ok\"}]," \
     "\"accel\":\"tcg\"}"
-#define REPORT_BAD                                                                             \
-    "{\"checks\":[{\"id\":\"cpu\",\"label\":\"Processor\",\"text\":\"0\",\"light\":\"bad\"}]," \
-    "\"accel\":\"tcg\"}"
+#define REPORT_BAD                                                                          \
+    "{\"checks\":[{\"id\":\"kvm\",\"label\":\"KVM\",\"text\":\"none\",\"light\":\"warn\"}," \
+    "{\"id\":\"image\",\"label\":\"Image\",\"text\":\"none\",\"light\":\"bad\","            \
+    "\"hint\":\"Bring a guest image\"}],\"accel\":\"tcg\"}"
 #define PLAN                                                                               \
     "{\"name\":\"a-vm\",\"accel\":\"auto\",\"bundle\":\"\",\"cpus\":2,\"memoryMib\":1024," \
     "\"diskGib\":16,\"network\":\"user\"}"
@@ -60,6 +61,7 @@ Test(journeys, a_broken_host_is_not_installed_on)
 {
     ui_fixture_empty(&f);
     ui_fixture_answer(&f, REPORT_BAD);
+    cr_expect(ui_fixture_shows(&f, "What to do: Bring a guest image"));
     ui_fixture_key(&f, KEYSYM_ENTER);
     cr_expect(ui_top(f.ui, NULL) == &screen_check);
     cr_expect(ui_fixture_shows(&f, "Solve what is broken first"));
