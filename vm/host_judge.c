@@ -85,6 +85,12 @@ void host_judge_qemu(struct host_check *c, const char *version, bool has_img)
     HINT(c, "Install it: apt-get install qemu-system-x86 qemu-utils");
 }
 
+/* Before there is a plan, the check is made for the smallest VM, which has no name. */
+static const char *whose(const struct vm_plan *plan)
+{
+    return plan->name[0] ? "the VM" : "the smallest VM";
+}
+
 void host_judge_memory(struct host_check *c, const struct host_size *size,
                        const struct vm_plan *plan)
 {
@@ -93,7 +99,7 @@ void host_judge_memory(struct host_check *c, const struct host_size *size,
     str_bytes(have_text, sizeof(have_text), (uint64_t)size->memory_free_mib << 20);
     str_bytes(need_text, sizeof(need_text), need << 20);
     host_check_set(c, "memory", "Memory", LIGHT_OK);
-    TEXT(c, "%s free (the plan needs %s)", have_text, need_text);
+    TEXT(c, "%s free (%s needs %s)", have_text, whose(plan), need_text);
     if (size->memory_free_mib < need) {
         c->light = LIGHT_BAD;
         HINT(c, "End other programs, or choose less memory for the VM.");
@@ -112,7 +118,7 @@ void host_judge_disk(struct host_check *c, const struct host_size *size, uint64_
     str_bytes(have_text, sizeof(have_text), size->disk_free);
     str_bytes(full_text, sizeof(full_text), full);
     host_check_set(c, "disk", "Disk", LIGHT_OK);
-    TEXT(c, "%s free on %s (the VM can grow to %s)", have_text, folder, full_text);
+    TEXT(c, "%s free on %s (%s can grow to %s)", have_text, folder, whose(plan), full_text);
     if (size->disk_free < image + DISK_COMFORT) {
         c->light = LIGHT_BAD;
         HINT(c, "Free some space there: the image and the first modules do not fit.");

@@ -189,6 +189,18 @@ Test(host, judges_memory)
     assert_check(&c, LIGHT_BAD);
 }
 
+Test(host, says_for_which_vm_the_memory_is)
+{
+    const struct host_size size = {.memory_free_mib = 4096};
+    struct vm_plan sized = {.memory_mib = 1024};
+    struct host_check c;
+    host_judge_memory(&c, &size, &sized);
+    cr_assert(strstr(c.text, "the smallest VM needs"), "%s", c.text);
+    STR_SET(sized.name, "edge-07");
+    host_judge_memory(&c, &size, &sized);
+    cr_assert(strstr(c.text, "(the VM needs"), "%s", c.text);
+}
+
 Test(host, judges_disk)
 {
     struct host_check c;
