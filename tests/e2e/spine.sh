@@ -68,7 +68,7 @@ sensor() { # ENV-JSON: one module of the sample image
 
 # ------------------------------------------------------------------------------------- install
 check 'host check finds a way to run a VM here' berth host check
-check 'a VM is installed with one command' berth vm create --name "$vm" --memory 512 --disk 4 --accel tcg || exit 1
+check 'a VM is installed with one command' berth vm create --name "$vm" --memory 1024 --disk 4 --accel tcg || exit 1
 check 'the VM runs when the job says so' vm_is running
 name_taken() {
     exits 6 berth vm create --name "$vm" --no-wait >"$work/log" 2>&1 && grep -q "$vm" "$work/log"
