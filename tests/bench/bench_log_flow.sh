@@ -28,8 +28,11 @@ console=$BERTH_STATE_DIR/vms/bench/console.log
 : >>"$console"
 
 seq "$lines" | awk '{ printf "{\"sequence\":%d,\"at\":\"2026-11-21T14:31:02.118Z\",\"temperature\":21.4}\n", $1 }' >"$work/lines"
-timeout 120 berth logs -f --json @serial | timeout 120 "$seqcheck" --count "$lines" >"$work/result" &
+timeout 120 berth logs -f --json @serial | tee "$work/seen" | timeout 120 "$seqcheck" --count "$lines" >"$work/result" &
 flow=$!
+# Following begins at the end of the file: not before a line of ours comes through is it there.
+followed() { echo 'are you there?' >>"$console" && grep -q 'are you there' "$work/seen"; }
+wait_until 30 followed || exit 1
 cat "$work/lines" >>"$console"
 wait "$flow" || failures=1
 
