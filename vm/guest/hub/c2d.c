@@ -49,7 +49,7 @@ static void on_timer(uv_timer_t *timer);
 
 static void queue_append(struct c2d *c, struct c2d_flight *f)
 {
-    f->until_ms = uv_now(c->hub->loop) + C2D_LOCK_MS;
+    f->until_ms = uv_now(c->hub->loop) + c->hub->c2d_lock_ms;
     f->next = NULL;
     f->prev = c->last;
     *(c->last ? &c->last->next : &c->first) = f;

@@ -10,7 +10,7 @@
 
 #define C2D_QUEUE_MAX      50
 #define C2D_DELIVERIES_MAX 10
-#define C2D_LOCK_MS        60000 /* a device has so long to acknowledge */
+#define C2D_LOCK_MS        60000 /* a device has so long to acknowledge, where nothing else is set */
 #define C2D_FEEDBACK_KEPT  1000
 
 struct c2d_flight;

@@ -34,6 +34,7 @@ struct hub {
     struct methods *methods;
     struct mqtt_server *mqtt;
     struct http_server *http;
+    uint64_t c2d_lock_ms;    /* how long a device may take to acknowledge a message */
     uint64_t failed_turn_ms; /* loop time of a turn whose writes could not be committed */
 };
 

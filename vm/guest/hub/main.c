@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/str.h"
 #include "core/base/version.h"
+#include "vm/guest/hub/c2d.h"
 #include "vm/guest/hub/sandbox.h"
 #include "vm/guest/hub/topic.h"
 
@@ -37,6 +38,7 @@ enum option_id {
     OPT_NO_REGISTRY,
     OPT_HOST_NAME,
     OPT_HUB_NAME,
+    OPT_C2D_LOCK,
     OPT_READY_FD,
     OPT_LOG,
     OPT_VERSION,
@@ -53,6 +55,7 @@ static const struct option long_options[] = {
     {"no-registry", no_argument, NULL, OPT_NO_REGISTRY},
     {"host-name", required_argument, NULL, OPT_HOST_NAME},
     {"hub-name", required_argument, NULL, OPT_HUB_NAME},
+    {"c2d-lock", required_argument, NULL, OPT_C2D_LOCK},
     {"ready-fd", required_argument, NULL, OPT_READY_FD},
     {"log", required_argument, NULL, OPT_LOG},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -63,9 +66,11 @@ static const struct option long_options[] = {
 static const char usage[] =
     "usage: berth-hub --role cloud --dir DIR [--listen ADDR]... [--mqtt-port N] [--https-port N]\n"
     "                 [--registry-port N | --no-registry] [--host-name NAME]\n"
-    "                 [--hub-name NAME]... [--ready-fd N] [--log FILE]\n"
+    "                 [--hub-name NAME]... [--c2d-lock SECONDS] [--ready-fd N] [--log FILE]\n"
     "A local stand-in for Azure IoT Hub: MQTT and HTTPS, devices, twins, methods, deployments.\n"
-    "Each --hub-name is a further hub besides the one of --host-name, at the same ports.\n";
+    "Each --hub-name is a further hub besides the one of --host-name, at the same ports.\n"
+    "A message to a device that is not acknowledged is sent again after --c2d-lock (5 to 300, "
+    "60).\n";
 
 /* One line to whoever started us. */
 static void say(struct program *p, const char *line)
@@ -189,6 +194,11 @@ static int read_option(int option, struct program *p, struct sandbox_options *o,
         return 0;
     case OPT_HUB_NAME:
         return append(o->hubs, SANDBOX_HUBS_MAX, optarg, "--hub-name", err);
+    case OPT_C2D_LOCK:
+        if (!str_to_u64(optarg, 300, &number) || number < 5)
+            return err_set(err, ERR_INVALID, "--c2d-lock: must be 5 to 300 seconds");
+        o->c2d_lock_ms = number * 1000;
+        return 0;
     case OPT_READY_FD:
         if (!str_to_u64(optarg, 1023, &number))
             return err_set(err, ERR_INVALID, "--ready-fd: must be a descriptor");
@@ -252,7 +262,8 @@ int main(int argc, char **argv)
     struct sandbox_options o = {.host = "sandbox.berth.internal",
                                 .mqtt_port = 8883,
                                 .https_port = 443,
-                                .registry_port = 5000};
+                                .registry_port = 5000,
+                                .c2d_lock_ms = C2D_LOCK_MS};
     const char *log = NULL, *role = NULL;
     struct err err = {0};
     int option;

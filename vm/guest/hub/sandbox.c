@@ -264,7 +264,8 @@ int sandbox_open(uv_loop_t *loop, const struct sandbox_options *options, sandbox
     struct sandbox *s = xcalloc(1, sizeof(*s));
 
     s->options = options;
-    s->hub = (struct hub){.loop = loop, .host = options->host, .hubs = s->hubs};
+    s->hub = (struct hub){
+        .loop = loop, .host = options->host, .hubs = s->hubs, .c2d_lock_ms = options->c2d_lock_ms};
     s->ready = ready;
     s->arg = arg;
     s->lock = -1;

@@ -19,6 +19,7 @@ struct sandbox_options {
     const char *addresses[SANDBOX_ADDRESSES_MAX + 1]; /* to listen on, numeric, NULL-terminated */
     uint16_t mqtt_port, https_port;
     uint16_t registry_port; /* 0: none */
+    uint64_t c2d_lock_ms;   /* as in struct hub */
 };
 
 struct sandbox;
