@@ -123,8 +123,7 @@ static inline bool hub_start(struct test_hub *h)
 
 static inline void hub_new(struct test_hub *h)
 {
-    h->mqtt_port = free_port();
-    h->https_port = free_port();
+    *h = (struct test_hub){.mqtt_port = free_port(), .https_port = free_port()};
     snprintf(h->dir, sizeof(h->dir), "/tmp/berth-hub-XXXXXX");
     if (!mkdtemp(h->dir))
         abort();
@@ -149,12 +148,17 @@ static inline void hub_remove(struct test_hub *h)
     (void)file_remove_tree(h->dir, NULL);
 }
 
-/* The two ends of a test program. */
-static inline bool hub_begin(struct test_hub *h)
+/* The two ends of a test program. The hub's folder is there after the first. */
+static inline void hub_prepare(struct test_hub *h)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     hub_new(h);
+}
+
+static inline bool hub_begin(struct test_hub *h)
+{
+    hub_prepare(h);
     return report("it starts", hub_start(h), h->line);
 }
 

@@ -222,6 +222,50 @@ static void test_deployment(void)
            message);
 }
 
+/* Creates devices until the hub dies under it; says on FD which were answered, a byte each. */
+static void create_until_killed(int fd)
+{
+    for (char i = 0; i < 100; i++) {
+        char target[40];
+
+        snprintf(target, sizeof(target), "/devices/kill%d", i);
+        if (rest(&hub, NULL, "PUT", target, NULL, "{}", NULL) == 200 && write(fd, &i, 1) != 1)
+            break;
+    }
+    _exit(0);
+}
+
+static void test_kill_registry(void)
+{
+    int fds[2], answered = 0, there = 0;
+    char ids[128];
+
+    if (pipe(fds) < 0)
+        abort();
+
+    pid_t creator = fork();
+
+    if (creator == 0)
+        create_until_killed(fds[1]);
+    close(fds[1]);
+    while (answered < 10 && read(fds[0], &ids[answered], 1) == 1)
+        answered++;
+    (void)hub_end(&hub, SIGKILL);
+    while (answered < 128 && read(fds[0], &ids[answered], 1) == 1)
+        answered++;
+    close(fds[0]);
+    waitpid(creator, NULL, 0);
+    (void)hub_start(&hub);
+    for (int i = 0; i < answered; i++) {
+        char target[40];
+
+        snprintf(target, sizeof(target), "/devices/kill%d", ids[i]);
+        there += rest(&hub, NULL, "GET", target, NULL, NULL, NULL) == 200;
+    }
+    report("devices that were created before SIGKILL are there",
+           answered >= 10 && there == answered, hub.line);
+}
+
 /* Everything that was answered must be there after SIGKILL at any moment. */
 static void test_kill(void)
 {
@@ -257,7 +301,7 @@ static void test_kill(void)
 
 static void test_starts(void)
 {
-    struct test_hub second = hub, third = {0};
+    struct test_hub second = hub, third;
 
     report("a second start in the same folder says so",
            !hub_start(&second) && strstr(second.line, "is running in"), second.line);
@@ -284,6 +328,7 @@ int main(void)
     test_registry();
     test_deployment();
     test_kill();
+    test_kill_registry();
     test_starts();
     return hub_finish(&hub);
 }

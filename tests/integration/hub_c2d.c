@@ -309,8 +309,9 @@ static void test_kill(int after)
 
 int main(void)
 {
+    hub_prepare(&hub);
     hub.args[0] = "--c2d-lock=5";
-    if (!hub_begin(&hub))
+    if (!report("it starts", hub_start(&hub), hub.line))
         return 1;
     device_create(&hub, "dev1", false, key);
     test_form();
