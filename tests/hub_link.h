@@ -244,7 +244,7 @@ static inline bool link_read_raw(struct link *l, struct buf *to)
     bool ok = SSL_read_ex(l->ssl, room, 65536, &n) == 1;
 
     buf_commit(to, n);
-    if (!ok && !(errno == EAGAIN && SSL_get_error(l->ssl, 0) == SSL_ERROR_SYSCALL))
+    if (!ok && SSL_get_error(l->ssl, 0) != SSL_ERROR_WANT_READ) /* that is the deadline's */
         l->ended = true;
     return ok;
 }
