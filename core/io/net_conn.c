@@ -51,7 +51,7 @@ void net_conn_destroy(struct net_conn *c, bool event)
     c->state = NET_CONN_CLOSED;
     net_server_turn_remove(c);
     if (tell)
-        c->server->events->on_close(c->x);
+        c->owner->events->on_close(c->x);
     c->x = NULL;
     uv_close(&c->uv.handle, on_handle_closed);
     uv_close((uv_handle_t *)&c->deadline, on_handle_closed);
@@ -82,7 +82,7 @@ static void deliver(struct net_conn *c)
 
     if (c->state != NET_CONN_OPEN || c->in.len == 0)
         return;
-    used = c->server->events->on_data(c->x, c->in.data, c->in.len);
+    used = c->owner->events->on_data(c->x, c->in.data, c->in.len);
     if (c->state != NET_CONN_OPEN)
         return;
     buf_consume(&c->in, used);
@@ -103,7 +103,7 @@ static void peer_ended(struct net_conn *c)
     c->eof = true;
     update_reading(c);
     if (c->state == NET_CONN_OPEN)
-        c->server->events->on_eof(c->x);
+        c->owner->events->on_eof(c->x);
     else if (c->state == NET_CONN_HANDSHAKE || c->shut)
         net_conn_destroy(c, false);
 }
@@ -112,7 +112,7 @@ static void open_it(struct net_conn *c)
 {
     c->state = NET_CONN_OPEN;
     (void)uv_timer_stop(&c->guard);
-    c->x = c->server->events->on_open(c, c->server->arg);
+    c->x = c->owner->events->on_open(c, c->owner->arg);
     if (!c->x && c->state == NET_CONN_OPEN)
         net_conn_destroy(c, false);
 }
@@ -144,7 +144,7 @@ static void take_tls(struct net_conn *c, const char *data, size_t len)
 static void take_plain(struct net_conn *c, const char *data, size_t len)
 {
     if (c->in.len == 0) {
-        size_t used = c->server->events->on_data(c->x, data, len);
+        size_t used = c->owner->events->on_data(c->x, data, len);
 
         if (c->state == NET_CONN_OPEN)
             buf_append(&c->in, data + used, len - used);
@@ -245,7 +245,7 @@ static void flushed(struct net_conn *c)
         (void)uv_timer_stop(&c->guard);
         if (c->stopped) {
             c->stopped = false;
-            c->server->events->on_drain(c->x);
+            c->owner->events->on_drain(c->x);
         }
     }
 }
@@ -330,6 +330,21 @@ void net_conn_abort(struct net_conn *c)
     net_conn_destroy(c, false);
 }
 
+void net_conn_hand_over(struct net_conn *c, const struct net_server_events *events, void *arg,
+                        void *x)
+{
+    if (c->state != NET_CONN_OPEN)
+        return;
+    net_server_own(c, events, arg);
+    c->x = x;
+    net_conn_resume(c);
+}
+
+const struct tls *net_conn_tls(const struct net_conn *c)
+{
+    return c->tls;
+}
+
 void net_conn_resume(struct net_conn *c)
 {
     c->redeliver = true;
@@ -341,7 +356,7 @@ static void on_deadline(uv_timer_t *timer)
     struct net_conn *c = timer->data;
 
     if (c->state == NET_CONN_OPEN)
-        c->server->events->on_deadline(c->x);
+        c->owner->events->on_deadline(c->x);
 }
 
 void net_conn_deadline(struct net_conn *c, uint64_t ms)
@@ -416,6 +431,7 @@ static void adopt(struct net_conn *c, struct net_server *s)
     s->refs++;
     c->handles_open = 3;
     c->peer_uid = (uid_t)-1;
+    net_server_own(c, s->own->events, s->own->arg);
     (void)uv_timer_init(s->loop, &c->deadline);
     (void)uv_timer_init(s->loop, &c->guard);
     c->uv.handle.data = c;

@@ -21,6 +21,18 @@ struct listener {
     ino_t inode;
 };
 
+/* Whose a connection is. One for each pair of EVENTS and ARG, so that before_flush is asked once.
+ */
+struct net_owner {
+    struct net_owner *next; /* all of the server */
+    const struct net_server_events *events;
+    void *arg;
+    unsigned conns;
+    bool wanted; /* one of its connections has output in this round */
+    bool asked;
+    bool keep; /* what before_flush said */
+};
+
 enum net_conn_state {
     NET_CONN_HANDSHAKE,
     NET_CONN_OPEN,
@@ -39,6 +51,7 @@ struct net_conn {
     struct net_conn *next, *prev; /* all of the server */
     struct net_conn *turn_next,
         **turn_pprev; /* those with work at the end of this turn; pprev NULL: not in it */
+    struct net_owner *owner;
     void *x;
     struct tls *tls;
     enum net_conn_state state;
@@ -67,8 +80,8 @@ struct net_conn {
 struct net_server {
     uv_loop_t *loop;
     struct net_server_limits limits;
-    const struct net_server_events *events;
-    void *arg;
+    struct net_owner *owners;
+    struct net_owner *own; /* whose new connections are */
     uv_prepare_t prepare;
     struct listener *listeners;
     struct net_conn *conns;
@@ -76,6 +89,7 @@ struct net_server {
     unsigned n_conns;
     unsigned refs; /* uv handles that still point here */
     bool freed;
+    bool flushing;             /* what is written now is for another round */
     char scratch[NET_SCRATCH]; /* one read at a time: libuv calls the reader right after */
 };
 
@@ -83,6 +97,8 @@ void net_server_unref(struct net_server *s);
 /* Puts C on the list that is worked off at the end of the turn. */
 void net_server_turn_add(struct net_conn *c);
 void net_server_turn_remove(struct net_conn *c);
+/* Gives C to the owner of EVENTS and ARG. */
+void net_server_own(struct net_conn *c, const struct net_server_events *events, void *arg);
 void net_server_conn_gone(struct net_conn *c); /* its handles are closed: unlink and free */
 
 /* Accepts from L. */

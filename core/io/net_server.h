@@ -40,7 +40,8 @@ struct net_server_events {
     void (*on_drain)(void *x);    /* after net_conn_write() said stop: all is out */
     void (*on_deadline)(void *x); /* the time of net_conn_deadline() is up */
     void (*on_close)(void *x);    /* it broke; C is gone after this. Not after net_conn_close() */
-    /* Before the output of a turn is sent. False: it must not be; those connections break. */
+    /* Before the output of a turn is sent. False: it must not be; those connections break. Once for
+     * all that have it and its ARG in common. */
     bool (*before_flush)(void *arg);
 };
 
@@ -72,7 +73,8 @@ void net_conn_close(struct net_conn *c);
 /* Ends it at once, dropping what is queued. */
 void net_conn_abort(struct net_conn *c);
 /* C belongs to another owner from now on: X is what its events get, and before_flush of EVENTS gets
- * ARG. What on_data left over comes to the new owner at the end of this turn. */
+ * ARG, which outlives C, and answers also for what waits to be sent. The deadline stays. What
+ * on_data left over comes to the new owner at the end of this turn. */
 void net_conn_hand_over(struct net_conn *c, const struct net_server_events *events, void *arg,
                         void *x);
 /* The TLS under C, for the peer's certificate; NULL on a unix socket. */
