@@ -8,6 +8,8 @@
  *   TPM2B_DATA              the URI, encrypted with the random key */
 #include "core/azure/tpm_credential.h"
 
+#include "core/base/str.h"
+
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -75,10 +77,9 @@ static int derive(const unsigned char seed[DIGEST_SIZE], const char *label, cons
     char mode[] = "COUNTER", mac[] = "HMAC", hash[] = "SHA256";
     unsigned char key[DIGEST_SIZE], info[TPM_NAME_SIZE];
     char salt[16];
-    size_t label_len = strlen(label);
 
     memcpy(key, seed, sizeof(key)); /* OpenSSL's parameters are not const */
-    memcpy(salt, label, label_len);
+    STR_SET(salt, label);
     if (context_len)
         memcpy(info, context, context_len);
 
@@ -87,7 +88,7 @@ static int derive(const unsigned char seed[DIGEST_SIZE], const char *label, cons
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_MAC, mac, 0),
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, hash, 0),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, key, sizeof(key)),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt, label_len),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt, strlen(salt)),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, context_len),
         OSSL_PARAM_construct_end(),
     };
@@ -98,8 +99,8 @@ static int derive(const unsigned char seed[DIGEST_SIZE], const char *label, cons
 }
 
 /* AES-128-CFB with an IV of zeros, as all of the TPM's wrappings; appended. */
-static int encrypt(const unsigned char key[AES_SIZE], const void *data, size_t len, struct buf *out,
-                   struct err *err)
+static int cfb_encrypt(const unsigned char key[AES_SIZE], const void *data, size_t len,
+                       struct buf *out, struct err *err)
 {
     ATTR_CLEANUP(cipher_ctx_freep) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     static const unsigned char iv[AES_SIZE];
@@ -177,7 +178,7 @@ static int put_sealed(const unsigned char seed[DIGEST_SIZE],
 
     if (derive(seed, "STORAGE", name, TPM_NAME_SIZE, aes, sizeof(aes), err) == 0 &&
         derive(seed, "INTEGRITY", NULL, 0, mac_key, sizeof(mac_key), err) == 0 &&
-        encrypt(aes, data->data, data->len, &sealed, err) == 0) {
+        cfb_encrypt(aes, data->data, data->len, &sealed, err) == 0) {
         size_t len = sealed.len;
 
         buf_append(&sealed, name, TPM_NAME_SIZE);
@@ -275,7 +276,7 @@ static int put_inner(const unsigned char aes[AES_SIZE], const struct buf *sensit
     (void)SHA256((const unsigned char *)bound.data, bound.len, digest);
     put_sized(&plain, digest, sizeof(digest));
     buf_append(&plain, sensitive->data, sensitive->len);
-    return encrypt(aes, plain.data, plain.len, out, err);
+    return cfb_encrypt(aes, plain.data, plain.len, out, err);
 }
 
 /* Appends TPM2B_PRIVATE and TPM2B_ENCRYPTED_SECRET: SENSITIVE, wrapped with AES and for SRK. */
@@ -319,7 +320,7 @@ int tpm_credential_wrap(const struct tpm_public *ek, const struct tpm_public *sr
     put_hmac_sensitive(obfuscation, key, &sensitive);
     if (tpm_credential_make(ek, srk->name, aes, sizeof(aes), &blob, err) == 0 &&
         put_duplicate(srk, aes, &sensitive, name, &blob, err) == 0)
-        status = encrypt(aes, uri, strlen(uri), &hint, err);
+        status = cfb_encrypt(aes, uri, strlen(uri), &hint, err);
     explicit_bzero(aes, sizeof(aes));
     explicit_bzero(obfuscation, sizeof(obfuscation));
     if (status < 0)
