@@ -4,28 +4,16 @@
 #include "core/io/tls.h"
 
 #include "core/base/mem.h"
+#include "core/io/tls_private.h"
 
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
 #define RECORD_MAX 16384
 
-struct tls_server {
-    SSL_CTX *ctx;
-};
-
 struct tls_client {
     SSL_CTX *ctx;
-};
-
-struct tls {
-    SSL *ssl;
-    const char *in; /* ciphertext of the running call that OpenSSL has not read yet */
-    size_t in_len;
-    struct buf *wire; /* where ciphertext goes in the running call */
-    bool ended;
 };
 
 static int bio_write(BIO *bio, const char *data, int len)
@@ -74,7 +62,7 @@ static BIO_METHOD *bio_method(void)
     return method;
 }
 
-static int ssl_err(struct err *err, enum err_kind kind, const char *what)
+int tls_err(struct err *err, enum err_kind kind, const char *what)
 {
     char text[160];
     unsigned long code = ERR_peek_last_error();
@@ -84,16 +72,25 @@ static int ssl_err(struct err *err, enum err_kind kind, const char *what)
     return err_set(err, kind, "%s: %s", what, code ? text : "broken connection");
 }
 
+static int use_pair(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct err *err)
+{
+    SSL_CTX_set_default_passwd_cb(ctx, tls_no_password);
+    if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1)
+        return tls_err(err, ERR_INVALID, cert_file);
+    if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(ctx) != 1)
+        return tls_err(err, ERR_INVALID, key_file);
+    return 0;
+}
+
 struct tls_server *tls_server_new(const char *cert_file, const char *key_file, struct err *err)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
     ERR_clear_error();
-    if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1 ||
-        SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(ctx) != 1) {
-        (void)ssl_err(err, ERR_INVALID, cert_file);
+    if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
+        abort(); /* only memory can be missing */
+    if (use_pair(ctx, cert_file, key_file, err) < 0) {
         SSL_CTX_free(ctx);
         return NULL;
     }
@@ -149,7 +146,7 @@ struct tls_client *tls_client_new(const char *ca_file, struct err *err)
     (void)SSL_CTX_set_default_verify_paths(ctx); /* a machine without a store has only CA_FILE */
     ERR_clear_error();
     if (ca_file && SSL_CTX_load_verify_locations(ctx, ca_file, NULL) != 1) {
-        (void)ssl_err(err, ERR_INVALID, ca_file);
+        (void)tls_err(err, ERR_INVALID, ca_file);
         SSL_CTX_free(ctx);
         return NULL;
     }
@@ -160,6 +157,12 @@ struct tls_client *tls_client_new(const char *ca_file, struct err *err)
 
     c->ctx = ctx;
     return c;
+}
+
+int tls_client_show(struct tls_client *c, const char *cert_file, const char *key_file,
+                    struct err *err)
+{
+    return use_pair(c->ctx, cert_file, key_file, err);
 }
 
 void tls_client_free(struct tls_client *c)
@@ -189,7 +192,7 @@ static int handshake_err(const struct tls *t, struct err *err)
     long verified = SSL_get_verify_result(t->ssl);
 
     if (SSL_is_server(t->ssl) || verified == X509_V_OK)
-        return ssl_err(err, ERR_PROTOCOL, "TLS handshake");
+        return tls_err(err, ERR_PROTOCOL, "TLS handshake");
     ERR_clear_error();
     return err_set(err, ERR_AUTH, "the server's certificate is not trusted: %s",
                    X509_verify_cert_error_string(verified));
@@ -222,7 +225,7 @@ static int read_all(struct tls *t, struct buf *plain, struct err *err)
             t->ended = true;
             return 0;
         default:
-            return ssl_err(err, ERR_PROTOCOL, "TLS");
+            return tls_err(err, ERR_PROTOCOL, "TLS");
         }
     }
 }
@@ -261,7 +264,7 @@ int tls_write(struct tls *t, const char *data, size_t len, struct buf *wire, str
 
         /* The BIO takes everything, so a write never has to be repeated. */
         if (SSL_write_ex(t->ssl, data, len < RECORD_MAX ? len : RECORD_MAX, &n) != 1)
-            status = ssl_err(err, ERR_PROTOCOL, "TLS");
+            status = tls_err(err, ERR_PROTOCOL, "TLS");
         data += n;
         len -= n;
     }

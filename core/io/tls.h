@@ -34,6 +34,9 @@ int tls_peer_signed_by(const struct tls *t, const char *ca_pem, struct err *err)
 
 /* Trusts the system's store and, where it is not NULL, the CAs of the PEM file. */
 struct tls_client *tls_client_new(const char *ca_file, struct err *err);
+/* Shows a certificate to servers that ask for one, from now on. Files as for tls_server_new(). */
+int tls_client_show(struct tls_client *c, const char *cert_file, const char *key_file,
+                    struct err *err);
 void tls_client_free(struct tls_client *c); /* NULL is fine; connections stay usable */
 /* A connection to HOST (a name or an address), whose certificate must be good for it. The first
  * tls_feed, with no bytes, begins. A certificate that is not trusted fails as ERR_AUTH. */

@@ -1,37 +1,31 @@
-/* See tls_cert.h. */
+/* See tls_cert.h: reading. Making is in tls_cert_make.c. */
 #include "core/io/tls_cert.h"
 
 #include "core/base/file.h"
 #include "core/base/str.h"
+#include "core/io/tls_private.h"
 
 #include <arpa/inet.h>
-#include <openssl/bio.h>
-#include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
-#include <openssl/x509.h>
+#include <openssl/sha.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <time.h>
 
 #define FILE_MAX 65536
-#define DAY_S    86400L
+#define TEXT_MAX 65536 /* a certificate with what stands around it */
+/* "CN=dev, O=Contoso": the most specific part first, as people and other hubs write it. */
+#define NAME_STYLE                                                                             \
+    ((ASN1_STRFLGS_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) | XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_DN_REV | \
+     XN_FLAG_FN_SN)
 
-DEFINE_AUTO(evp_pkey, EVP_PKEY, EVP_PKEY_free)
-DEFINE_AUTO(x509, X509, X509_free)
-DEFINE_AUTO(bio, BIO, BIO_free_all)
-#define auto_pkey ATTR_CLEANUP(evp_pkey_freep)
-#define auto_x509 ATTR_CLEANUP(x509_freep)
-#define auto_bio  ATTR_CLEANUP(bio_freep)
-
-static int x509_err(struct err *err, const char *what)
+int tls_no_password(char *to, int size, int writing, void *arg)
 {
-    char text[160];
-
-    ERR_error_string_n(ERR_peek_last_error(), text, sizeof(text));
-    ERR_clear_error();
-    return err_set(err, ERR_SYSTEM, "%s: %s", what, text);
+    (void)writing, (void)arg;
+    if (size > 0)
+        *to = '\0';
+    return -1;
 }
 
 /* ------------------------------------------------------------------------------------------ files
@@ -44,173 +38,185 @@ static BIO *open_pem(const char *path, struct buf *text, struct err *err)
     return BIO_new_mem_buf(buf_str(text), (int)text->len);
 }
 
-static X509 *read_cert(const char *path, struct err *err)
+X509 *tls_cert_load(const char *path, struct err *err)
 {
     auto_buf struct buf text = {0};
     auto_bio BIO *bio = open_pem(path, &text, err);
-    X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, tls_no_password, NULL) : NULL;
 
     if (bio && !cert)
-        (void)x509_err(err, path);
+        (void)tls_err(err, ERR_INVALID, path);
     return cert;
 }
 
-static EVP_PKEY *read_key(const char *path, struct err *err)
+EVP_PKEY *tls_key_load(const char *path, struct err *err)
 {
     auto_wiped_buf struct buf text = {0};
     auto_bio BIO *bio = open_pem(path, &text, err);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, tls_no_password, NULL) : NULL;
 
     if (bio && !key)
-        (void)x509_err(err, path);
+        (void)tls_err(err, ERR_INVALID, path);
     return key;
 }
 
-static int write_bio(const char *path, BIO *bio, mode_t mode, struct err *err)
+/* ------------------------------------------------------------------------------------------ what
+ * one says */
+
+static void put_hex(char *to, const unsigned char *bytes, size_t len)
 {
-    char *data = NULL;
-    long len = BIO_get_mem_data(bio, &data);
-    int status = file_write(path, data, (size_t)len, mode, err);
+    static const char digits[] = "0123456789ABCDEF";
 
-    explicit_bzero(data, (size_t)len);
-    return status;
-}
-
-/* The key first: a certificate without its key is of no use. */
-static int write_pair(const char *cert_file, X509 *cert, const char *key_file, EVP_PKEY *key,
-                      struct err *err)
-{
-    auto_bio BIO *key_bio = BIO_new(BIO_s_secmem());
-    auto_bio BIO *cert_bio = BIO_new(BIO_s_mem());
-
-    if (!key_bio || !cert_bio ||
-        !PEM_write_bio_PrivateKey(key_bio, key, NULL, NULL, 0, NULL, NULL) ||
-        !PEM_write_bio_X509(cert_bio, cert))
-        return x509_err(err, "encode certificate");
-    if (write_bio(key_file, key_bio, 0600, err) < 0)
-        return -1;
-    return write_bio(cert_file, cert_bio, 0644, err);
-}
-
-/* ------------------------------------------------------------------------------------------ making
- */
-
-static int add_extension(X509 *cert, X509 *issuer, int nid, const char *value, struct err *err)
-{
-    X509V3_CTX ctx;
-
-    X509V3_set_ctx_nodb(&ctx);
-    X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
-
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-
-    if (!extension || !X509_add_ext(cert, extension, -1)) {
-        X509_EXTENSION_free(extension);
-        return x509_err(err, value);
+    for (size_t i = 0; i < len; i++) {
+        *to++ = digits[bytes[i] >> 4];
+        *to++ = digits[bytes[i] & 15];
     }
-    X509_EXTENSION_free(extension);
+    *to = '\0';
+}
+
+/* Who reads it takes it for an identity: rather none than a shortened one, or one of several. */
+static void describe_common_name(const X509_NAME *subject, struct tls_cert_info *to)
+{
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    auto_buf struct buf text = {0};
+    unsigned char *utf8 = NULL;
+
+    if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
+        return;
+
+    int len =
+        ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+
+    if (len > 0)
+        str_sanitise(&text, (const char *)utf8, (size_t)len);
+    OPENSSL_free(utf8);
+    if (text.len < sizeof(to->common_name))
+        STR_SET(to->common_name, buf_str(&text));
+}
+
+static void describe_name(const X509_NAME *name, char *to, size_t size)
+{
+    auto_bio BIO *bio = BIO_new(BIO_s_mem());
+    auto_buf struct buf text = {0};
+    char *data = NULL;
+
+    if (!bio)
+        abort(); /* only memory can be missing */
+    (void)X509_NAME_print_ex(bio, name, 0, NAME_STYLE);
+
+    long len = BIO_get_mem_data(bio, &data);
+
+    str_sanitise(&text, data, len > 0 ? (size_t)len : 0);
+    (void)str_copy(to, size, buf_str(&text));
+}
+
+static void describe_serial(const X509 *cert, struct tls_cert_info *to)
+{
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
+    size_t len = (size_t)ASN1_STRING_length(serial);
+    size_t max = (sizeof(to->serial) - 1) / 2;
+
+    put_hex(to->serial, ASN1_STRING_get0_data(serial), len < max ? len : max);
+}
+
+static bool to_ms(const ASN1_TIME *time, uint64_t *ret_ms)
+{
+    struct tm tm = {0};
+
+    if (ASN1_TIME_to_tm(time, &tm) != 1)
+        return false;
+
+    time_t s = timegm(&tm);
+
+    *ret_ms = s > 0 ? (uint64_t)s * 1000 : 0;
+    return true;
+}
+
+int tls_cert_describe(X509 *cert, struct tls_cert_info *ret, struct err *err)
+{
+    struct tls_cert_info info = {0};
+    unsigned char digest[EVP_MAX_MD_SIZE];
+
+    if (!to_ms(X509_get0_notBefore(cert), &info.not_before_ms) ||
+        !to_ms(X509_get0_notAfter(cert), &info.not_after_ms)) {
+        ERR_clear_error();
+        return err_set(err, ERR_INVALID, "the certificate's period of validity is damaged");
+    }
+    if (X509_digest(cert, EVP_sha1(), digest, NULL) != 1)
+        return tls_err(err, ERR_INVALID, "thumbprint");
+    put_hex(info.sha1, digest, SHA_DIGEST_LENGTH);
+    if (X509_digest(cert, EVP_sha256(), digest, NULL) != 1)
+        return tls_err(err, ERR_INVALID, "thumbprint");
+    put_hex(info.sha256, digest, SHA256_DIGEST_LENGTH);
+    describe_common_name(X509_get_subject_name(cert), &info);
+    describe_name(X509_get_subject_name(cert), info.subject, sizeof(info.subject));
+    describe_name(X509_get_issuer_name(cert), info.issuer, sizeof(info.issuer));
+    describe_serial(cert, &info);
+    info.is_ca = X509_check_ca(cert) == 1; /* other values: only the habits of old ones say so */
+    ERR_clear_error();
+    *ret = info;
     return 0;
 }
 
-/* Everything that authority and server have in common. Valid from yesterday: clocks differ. */
-static X509 *new_cert(EVP_PKEY *key, const char *name, unsigned days, struct err *err)
+/* The base64 of DER, over any number of lines. */
+static X509 *decode_bare(const char *text, size_t len)
 {
-    auto_x509 X509 *cert = X509_new();
-    unsigned char serial[16];
-    ASN1_INTEGER *number = cert ? X509_get_serialNumber(cert) : NULL;
-    X509_NAME *subject = cert ? X509_get_subject_name(cert) : NULL;
+    auto_buf struct buf der = {0};
+    EVP_ENCODE_CTX *ctx = EVP_ENCODE_CTX_new();
+    unsigned char *to = (unsigned char *)buf_reserve(&der, len);
+    const unsigned char *at = to;
+    int n = 0, rest = 0;
+    X509 *cert = NULL;
 
-    if (!cert || RAND_bytes(serial, sizeof(serial)) != 1) {
-        (void)x509_err(err, "new certificate");
-        return NULL;
+    if (!ctx)
+        abort(); /* only memory can be missing */
+    EVP_DecodeInit(ctx);
+    if (EVP_DecodeUpdate(ctx, to, &n, (const unsigned char *)text, (int)len) >= 0 &&
+        EVP_DecodeFinal(ctx, to + n, &rest) == 1)
+        cert = d2i_X509(NULL, &at, n + rest);
+    EVP_ENCODE_CTX_free(ctx);
+    if (cert && at != to + n + rest) {
+        X509_free(cert);
+        cert = NULL;
     }
-    serial[0] &= 0x7f;
-    serial[0] |= 0x40; /* positive, and of full length */
-    if (!ASN1_STRING_set(number, serial, sizeof(serial)) ||
-        !X509_set_version(cert, X509_VERSION_3) ||
-        !X509_gmtime_adj(X509_getm_notBefore(cert), -DAY_S) ||
-        !X509_gmtime_adj(X509_getm_notAfter(cert), (long)days * DAY_S) ||
-        !X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1,
-                                    -1, 0) ||
-        !X509_set_pubkey(cert, key)) {
-        (void)x509_err(err, "new certificate");
-        return NULL;
-    }
-    return steal(cert);
+    return cert;
 }
 
-static EVP_PKEY *new_key(struct err *err)
+int tls_cert_read(const char *text, size_t len, struct tls_cert_info *ret, struct err *err)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
+    auto_bio BIO *bio = NULL;
+    auto_x509 X509 *cert = NULL;
 
-    if (!key)
-        (void)x509_err(err, "new key");
-    return key;
-}
-
-int tls_cert_make_ca(const char *cert_file, const char *key_file, const char *name, unsigned days,
-                     struct err *err)
-{
-    auto_pkey EVP_PKEY *key = new_key(err);
-    auto_x509 X509 *cert = key ? new_cert(key, name, days, err) : NULL;
-
+    if (len > TEXT_MAX)
+        return err_set(err, ERR_INVALID, "a certificate of more than %d bytes", TEXT_MAX);
+    if (memmem(text, len, "-----BEGIN", strlen("-----BEGIN"))) {
+        bio = BIO_new_mem_buf(text, (int)len);
+        cert = bio ? PEM_read_bio_X509(bio, NULL, tls_no_password, NULL) : NULL;
+    } else if (len > 0) {
+        cert = decode_bare(text, len);
+    }
+    ERR_clear_error();
     if (!cert)
-        return -1;
-    if (!X509_set_issuer_name(cert, X509_get_subject_name(cert)))
-        return x509_err(err, "new certificate");
-    if (add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE", err) < 0 ||
-        add_extension(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign", err) < 0 ||
-        add_extension(cert, cert, NID_subject_key_identifier, "hash", err) < 0)
-        return -1;
-    if (!X509_sign(cert, key, EVP_sha256()))
-        return x509_err(err, "sign certificate");
-    return write_pair(cert_file, cert, key_file, key, err);
+        return err_set(err, ERR_INVALID,
+                       "not a certificate: it must be PEM text, or the base64 of its DER form");
+    return tls_cert_describe(cert, ret, err);
 }
 
-static bool is_address(const char *name)
+/* ------------------------------------------------------------------------------------------
+ * checking */
+
+bool tls_name_is_address(const char *name)
 {
     unsigned char bytes[16];
 
     return inet_pton(AF_INET, name, bytes) == 1 || inet_pton(AF_INET6, name, bytes) == 1;
 }
 
-int tls_cert_make_server(const char *ca_cert_file, const char *ca_key_file, const char *cert_file,
-                         const char *key_file, const char *const *names, unsigned days,
-                         struct err *err)
-{
-    auto_x509 X509 *ca = read_cert(ca_cert_file, err);
-    auto_pkey EVP_PKEY *ca_key = ca ? read_key(ca_key_file, err) : NULL;
-    auto_pkey EVP_PKEY *key = ca_key ? new_key(err) : NULL;
-    auto_x509 X509 *cert = key ? new_cert(key, names[0], days, err) : NULL;
-    auto_buf struct buf alternatives = {0};
-
-    if (!cert)
-        return -1;
-    for (const char *const *name = names; *name; name++)
-        buf_printf(&alternatives, "%s%s:%s", alternatives.len ? "," : "",
-                   is_address(*name) ? "IP" : "DNS", *name);
-    if (!X509_set_issuer_name(cert, X509_get_subject_name(ca)))
-        return x509_err(err, "new certificate");
-    if (add_extension(cert, ca, NID_basic_constraints, "critical,CA:FALSE", err) < 0 ||
-        add_extension(cert, ca, NID_key_usage, "critical,digitalSignature", err) < 0 ||
-        add_extension(cert, ca, NID_ext_key_usage, "serverAuth", err) < 0 ||
-        add_extension(cert, ca, NID_subject_key_identifier, "hash", err) < 0 ||
-        add_extension(cert, ca, NID_authority_key_identifier, "keyid", err) < 0 ||
-        add_extension(cert, ca, NID_subject_alt_name, alternatives.data, err) < 0)
-        return -1;
-    if (!X509_sign(cert, ca_key, EVP_sha256()))
-        return x509_err(err, "sign certificate");
-    return write_pair(cert_file, cert, key_file, key, err);
-}
-
-/* ------------------------------------------------------------------------------------------
- * checking */
-
 static bool names_fit(X509 *cert, const char *const *names)
 {
     for (; names && *names; names++)
-        if ((is_address(*names) ? X509_check_ip_asc(cert, *names, 0)
-                                : X509_check_host(cert, *names, 0, 0, NULL)) != 1)
+        if ((tls_name_is_address(*names) ? X509_check_ip_asc(cert, *names, 0)
+                                         : X509_check_host(cert, *names, 0, 0, NULL)) != 1)
             return false;
     return true;
 }
@@ -218,9 +224,9 @@ static bool names_fit(X509 *cert, const char *const *names)
 bool tls_cert_is_good(const char *ca_cert_file, const char *cert_file, const char *key_file,
                       const char *const *names, unsigned days)
 {
-    auto_x509 X509 *ca = read_cert(ca_cert_file, NULL);
-    auto_x509 X509 *cert = ca ? read_cert(cert_file, NULL) : NULL;
-    auto_pkey EVP_PKEY *key = cert ? read_key(key_file, NULL) : NULL;
+    auto_x509 X509 *ca = tls_cert_load(ca_cert_file, NULL);
+    auto_x509 X509 *cert = ca ? tls_cert_load(cert_file, NULL) : NULL;
+    auto_pkey EVP_PKEY *key = cert ? tls_key_load(key_file, NULL) : NULL;
     int left_days = 0, left_s = 0;
     bool good = key && X509_check_private_key(cert, key) == 1 &&
                 X509_verify(cert, X509_get0_pubkey(ca)) == 1 && names_fit(cert, names) &&

@@ -1,5 +1,5 @@
-/* Certificates of our own making: an authority and servers signed by it. EC P-256, PEM files, keys
- * 0600. Blocking, a few milliseconds; any thread. */
+/* Certificates: what one says, and those of our own making: authorities, and servers and devices
+ * signed by them. EC P-256, PEM files, keys 0600. Blocking, a few milliseconds; any thread. */
 #ifndef BERTH_IO_TLS_CERT_H
 #define BERTH_IO_TLS_CERT_H
 
@@ -11,7 +11,7 @@
 
 /* What a certificate says. Texts are as the certificate has them, with control bytes replaced. */
 struct tls_cert_info {
-    char common_name[65]; /* "" where the subject has none */
+    char common_name[65]; /* "" where the subject has none, more than one, or a longer one */
     char subject[256], issuer[256];
     char serial[65];           /* hex */
     char sha1[41], sha256[65]; /* thumbprints: upper-case hex */
@@ -26,11 +26,26 @@ int tls_cert_read(const char *text, size_t len, struct tls_cert_info *ret, struc
 int tls_cert_make_ca(const char *cert_file, const char *key_file, const char *name, unsigned days,
                      struct err *err);
 
+/* An authority that another one signs. Here and below, what an intermediate authority signs has
+ * the chain up to the topmost one, without it, behind it in its file, ready to be shown. */
+int tls_cert_make_intermediate(const char *ca_cert_file, const char *ca_key_file,
+                               const char *cert_file, const char *key_file, const char *name,
+                               unsigned days, struct err *err);
+
 /* A server certificate for NAMES (NULL-terminated; numeric addresses become address entries),
  * signed by the authority. */
 int tls_cert_make_server(const char *ca_cert_file, const char *ca_key_file, const char *cert_file,
                          const char *key_file, const char *const *names, unsigned days,
                          struct err *err);
+
+/* A client certificate whose common name is NAME (a device or registration id), signed by the
+ * authority. */
+int tls_cert_make_device(const char *ca_cert_file, const char *ca_key_file, const char *cert_file,
+                         const char *key_file, const char *name, unsigned days, struct err *err);
+
+/* The same without an authority: it is known by its thumbprint. */
+int tls_cert_make_self_signed(const char *cert_file, const char *key_file, const char *name,
+                              unsigned days, struct err *err);
 
 /* Whether the certificate is signed by the authority, valid for all NAMES (NULL: an authority
  * itself) and for DAYS more days, and has its key beside it. False also where a file is missing or
