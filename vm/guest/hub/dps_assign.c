@@ -44,29 +44,22 @@ static const char *find_hub(const char *name, const char *const *hubs)
     return NULL;
 }
 
-int dps_assign_pick(const struct dps_enrolment *e, const char *id, const char *const *hubs,
-                    const char **ret, struct err *err)
+const char *dps_assign_pick(const struct dps_enrolment *e, const char *id, const char *const *hubs)
 {
     const char *may[DPS_HUBS_MAX];
     size_t n = 0;
 
+    if (e->hub[0])
+        return find_hub(e->hub, hubs);
     for (size_t i = 0; i < e->n_hubs; i++)
         if ((may[n] = find_hub(e->hubs[i], hubs)))
             n++;
     for (size_t i = 0; e->n_hubs == 0 && hubs[i] && n < DPS_HUBS_MAX; i++)
         may[n++] = hubs[i];
-    if (e->hub[0])
-        *ret = find_hub(e->hub, hubs);
-    else if (n == 0)
-        *ret = NULL;
-    else if (e->allocation == DPS_HASHED)
-        *ret = pick_hashed(id, may, n);
-    else
-        *ret = may[0]; /* nearest, too: all hubs of a sandbox are in one place */
-    if (!*ret)
-        return err_set(err, ERR_NOT_FOUND,
-                       "the sandbox has none of the hubs that enrolment %s names", e->id);
-    return 0;
+    if (n == 0)
+        return NULL;
+    /* The nearest one, too, is the first: all hubs of a sandbox are in one place. */
+    return e->allocation == DPS_HASHED ? pick_hashed(id, may, n) : may[0];
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -163,8 +156,9 @@ int dps_assign(struct dps *d, const struct dps_grant *grant, struct registration
         again && !e->update_hub ? find_hub(full_name(d, reg->hub), d->hub->hubs) : NULL;
     enum registration_substatus how = SUBSTATUS_INITIAL;
 
-    if (!hub_name && dps_assign_pick(e, reg->id, d->hub->hubs, &hub_name, err) < 0)
-        return -1;
+    if (!hub_name && !(hub_name = dps_assign_pick(e, reg->id, d->hub->hubs)))
+        return err_set(err, ERR_NOT_FOUND,
+                       "the sandbox has none of the hubs that enrolment %s names", e->id);
     if (again && strcasecmp(full_name(d, reg->hub), hub_name) == 0)
         how = SUBSTATUS_AGAIN;
     else if (again)

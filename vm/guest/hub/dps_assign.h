@@ -4,10 +4,9 @@
 
 #include "vm/guest/hub/dps_auth.h"
 
-/* The name of the hub that enrolment E gives to registration ID; ERR_NOT_FOUND where the sandbox
- * has it no more. HUBS: the names of all, NULL-terminated. Pure. */
-int dps_assign_pick(const struct dps_enrolment *e, const char *id, const char *const *hubs,
-                    const char **ret, struct err *err);
+/* The name of the hub that enrolment E gives to registration ID, one of HUBS (the names of all,
+ * NULL-terminated); NULL where the sandbox has none of those that E names. Pure. */
+const char *dps_assign_pick(const struct dps_enrolment *e, const char *id, const char *const *hubs);
 
 /* Assigns REG (as it was before; zero where it is the first time) to a hub and makes its device
  * there what GRANT says. Sets hub, device and substatus. */

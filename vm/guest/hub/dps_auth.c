@@ -102,7 +102,7 @@ static bool try_key_group(void *arg, const struct enrolment_row *row)
 
 static int check_validity(const struct tls_cert_info *cert, struct err *err)
 {
-    uint64_t now_ms = clock_wall_ms(), skew_ms = SAS_SKEW_S * 1000;
+    uint64_t now_ms = clock_wall_ms(), skew_ms = SAS_SKEW_S * UINT64_C(1000);
 
     if (now_ms + skew_ms < cert->not_before_ms || now_ms > cert->not_after_ms + skew_ms)
         return err_set(err, ERR_AUTH, "its certificate has expired, or is not valid yet");
@@ -216,7 +216,7 @@ static int auth_individual(struct dps *d, const struct auth_proof *proof, const 
                            struct dps_grant *grant, struct err *err)
 {
     struct dps_attestation *a = &grant->enrolment.attestation;
-    struct sas token;
+    struct sas token = {0};
 
     if (a->proof == DPS_PROOF_X509)
         return check_certificate(d, a, id, proof, grant, err);
