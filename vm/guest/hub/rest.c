@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
+#include "vm/guest/hub/dps.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -31,7 +32,7 @@ static const struct {
 };
 
 static const struct rest_table *const tables[] = {&hub_routes, &message_routes, &event_routes,
-                                                  &authority_routes};
+                                                  &authority_routes, &dps_routes};
 
 void rest_reply_json(struct http_exchange *x, int status, const cJSON *body)
 {

@@ -29,6 +29,7 @@ static const struct store_part *const parts[] = {
     &store_identities,
     &store_messages,
     &store_authorities,
+    &store_dps,
 };
 
 /* What brings a database of version N (its index) to version N + 1, before the schema is applied.
