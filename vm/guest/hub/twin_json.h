@@ -11,6 +11,15 @@
 #define TWIN_SECTION_MAX (32U << 10) /* desired, reported */
 #define TWIN_TAGS_MAX    (8U << 10)
 
+/* What a twin shows besides its identity, as bits. */
+enum twin_part {
+    TWIN_TAGS = 1,
+    TWIN_DESIRED = 2,
+    TWIN_REPORTED = 4,
+    TWIN_CONFIGURATIONS = 8,
+    TWIN_ALL = 15,
+};
+
 /* Checks what a twin section or a patch to one may hold: an object, at most 10 levels, keys,
  * strings and integers within IoT Hub's limits. The error names the JSON path, beginning with ROOT.
  */
