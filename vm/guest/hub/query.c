@@ -29,7 +29,7 @@ static int parse_item(struct query_parser *p)
             return query_wrong(p, "the only function that can be selected is COUNT()");
         item->counts = p->q->counts = true;
         item->name = "$1";
-        if (query_advance(p) < 0 || query_advance(p) < 0 ||
+        if (query_advance(p) < 0 || query_need_symbol(p, "(") < 0 ||
             (query_is_symbol(p, "*") && query_advance(p) < 0) || query_need_symbol(p, ")") < 0)
             return -1;
     } else {

@@ -176,7 +176,7 @@ static struct query_node *parse_call(struct query_parser *p, size_t f)
     unsigned n = 0;
 
     node->function = functions[f].function;
-    if (enter(p) < 0 || query_advance(p) < 0 || query_advance(p) < 0)
+    if (enter(p) < 0 || query_advance(p) < 0 || query_need_symbol(p, "(") < 0)
         return NULL;
     while (!query_is_symbol(p, ")")) {
         if ((n > 0 && query_need_symbol(p, ",") < 0) || !(*end = parse_operand(p)))
@@ -300,7 +300,7 @@ static struct query_node *parse_comparison(struct query_parser *p)
     if (query_is_keyword(p, "NIN"))
         return query_advance(p) < 0 ? NULL : negate(p, parse_in(p, left));
     if (is_not_in(p))
-        return query_advance(p) < 0 || query_advance(p) < 0 ? NULL : negate(p, parse_in(p, left));
+        return query_advance(p) < 0 || query_need_keyword(p, "IN") < 0 ? NULL : negate(p, parse_in(p, left));
     for (size_t i = 0; i < ARRAY_LEN(operators); i++)
         if (query_is_symbol(p, operators[i].symbol)) {
             node = node_new(p, NODE_COMPARE);

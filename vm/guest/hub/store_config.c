@@ -6,18 +6,18 @@
 #include "core/base/str.h"
 #include "vm/guest/hub/store_private.h"
 
-#define SCHEMA                                                                            \
-    "CREATE TABLE IF NOT EXISTS configuration (hub TEXT, id TEXT, schema TEXT, kind INT," \
-    " follows_reports INT, priority INT, version INT, created_ms INT, updated_ms INT,"    \
-    " condition TEXT, content TEXT, labels TEXT, metrics TEXT, PRIMARY KEY (hub, id))"    \
-    " WITHOUT ROWID;"                                                                     \
-    "CREATE TABLE IF NOT EXISTS target (device TEXT, module TEXT, id TEXT, hub TEXT,"     \
-    " applied INT, PRIMARY KEY (device, module, id)) WITHOUT ROWID;"                      \
-    "CREATE INDEX IF NOT EXISTS target_id ON target (hub, id);"                           \
-    "CREATE TABLE IF NOT EXISTS settings (device TEXT, module TEXT, paths TEXT,"          \
-    " PRIMARY KEY (device, module)) WITHOUT ROWID;"                                       \
-    "CREATE TRIGGER IF NOT EXISTS identity_gone AFTER DELETE ON identity BEGIN"           \
-    " DELETE FROM target WHERE device = OLD.device AND module = OLD.module;"              \
+#define SCHEMA                                                                             \
+    "CREATE TABLE IF NOT EXISTS configuration (hub TEXT, id TEXT, schema TEXT, kind INT,"  \
+    " follows_reports INT, priority INT, version INT, created_ms INT, updated_ms INT,"     \
+    " condition TEXT, content TEXT, labels TEXT, metrics TEXT, PRIMARY KEY (hub, id))"     \
+    " WITHOUT ROWID;"                                                                      \
+    "CREATE TABLE IF NOT EXISTS target (device TEXT, module TEXT, id TEXT, hub TEXT,"      \
+    " applied INT, PRIMARY KEY (device, module, id)) WITHOUT ROWID;"                       \
+    "CREATE INDEX IF NOT EXISTS target_id ON target (hub, id);"                            \
+    "CREATE TABLE IF NOT EXISTS settings (device TEXT, module TEXT, edge INT, paths TEXT," \
+    " PRIMARY KEY (device, module)) WITHOUT ROWID;"                                        \
+    "CREATE TRIGGER IF NOT EXISTS identity_gone AFTER DELETE ON identity BEGIN"            \
+    " DELETE FROM target WHERE device = OLD.device AND module = OLD.module;"               \
     " DELETE FROM settings WHERE device = OLD.device AND module = OLD.module; END;"
 
 #define COLUMNS                                                                                \
@@ -55,7 +55,8 @@ static const char *const queries[] = {
               ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [Q_DELETE] = "DELETE FROM configuration WHERE hub = ?1 AND id = ?2",
     [Q_EACH] = "SELECT " COLUMNS " FROM configuration WHERE hub = ?1 ORDER BY id LIMIT ?3",
-    [Q_NUMBER] = "SELECT count(*) FROM configuration WHERE hub = ?1 AND follows_reports >= ?3",
+    [Q_NUMBER] = "SELECT count(*) FROM configuration WHERE (?1 IS NULL OR hub = ?1)"
+                 " AND follows_reports >= ?3",
     [Q_TARGET_PUT] = "INSERT OR REPLACE INTO target (device, module, id, hub, applied)"
                      " VALUES (?1, ?2, ?3, ?4, ?5)",
     [Q_TARGET_CLEAR] = "DELETE FROM target WHERE device = ?1 AND module = ?2",
@@ -65,9 +66,10 @@ static const char *const queries[] = {
     [Q_TARGETED_EACH] = "SELECT device, module, applied FROM target WHERE hub = ?1 AND id = ?2"
                         " ORDER BY device, module",
     [Q_SETTINGS_PUT] =
-        "INSERT OR REPLACE INTO settings (device, module, paths) VALUES (?1, ?2, ?3)",
+        "INSERT OR REPLACE INTO settings (device, module, edge, paths) VALUES (?1, ?2, ?3, ?4)",
     [Q_SETTINGS_DELETE] = "DELETE FROM settings WHERE device = ?1 AND module = ?2",
-    [Q_SETTINGS_EACH] = "SELECT module, paths FROM settings WHERE device = ?1 ORDER BY module",
+    [Q_SETTINGS_EACH] =
+        "SELECT module, edge, paths FROM settings WHERE device = ?1 ORDER BY module",
     [Q_WALK_DEVICES] = WALK " WHERE module = '' AND hub = ?1 AND device > ?2 ORDER BY device",
     [Q_WALK_MODULES] = WALK " WHERE module <> '' AND EXISTS (SELECT 1 FROM identity d"
                             " WHERE d.device = identity.device AND d.module = '' AND d.hub = ?1)"
@@ -157,7 +159,7 @@ int store_configuration_delete(struct store *s, const char *hub, const char *id,
 }
 
 int store_configuration_each(struct store *s, const char *hub, size_t max,
-                             void (*fn)(void *arg, const struct configuration *c), void *arg,
+                             void (*fn)(void *arg, struct configuration *c), void *arg,
                              struct err *err)
 {
     sqlite3_stmt *stmt = query(s, Q_EACH, hub, NULL);
@@ -228,25 +230,27 @@ int store_targeted_each(struct store *s, const char *hub, const char *id,
     return row;
 }
 
-int store_settings_put(struct store *s, const char *device, const char *module, const char *paths,
-                       struct err *err)
+int store_settings_put(struct store *s, const char *device, const char *module, bool edge,
+                       const char *paths, struct err *err)
 {
     sqlite3_stmt *stmt = query(s, paths ? Q_SETTINGS_PUT : Q_SETTINGS_DELETE, device, module);
 
-    if (paths)
-        store_bind_text(stmt, 3, paths);
+    if (paths) {
+        store_bind_u64(stmt, 3, edge);
+        store_bind_text(stmt, 4, paths);
+    }
     return store_change(s, stmt, err);
 }
 
 int store_settings_each(struct store *s, const char *device,
-                        void (*fn)(void *arg, const char *module, const char *paths), void *arg,
-                        struct err *err)
+                        void (*fn)(void *arg, const char *module, bool edge, const char *paths),
+                        void *arg, struct err *err)
 {
     sqlite3_stmt *stmt = query(s, Q_SETTINGS_EACH, device, NULL);
     int row;
 
     while ((row = store_step(s, stmt, err)) > 0)
-        fn(arg, store_column(stmt, 0), store_column(stmt, 1));
+        fn(arg, store_column(stmt, 0), store_column_u64(stmt, 1) != 0, store_column(stmt, 2));
     return row;
 }
 

@@ -34,11 +34,11 @@ int store_configuration_put(struct store *s, const char *hub, const struct confi
                             struct err *err);
 /* With the record of whom it targeted. */
 int store_configuration_delete(struct store *s, const char *hub, const char *id, struct err *err);
-/* In order of their ids. FN may not change configurations. */
+/* In order of their ids. FN may take over what C holds, and may not write. */
 int store_configuration_each(struct store *s, const char *hub, size_t max,
-                             void (*fn)(void *arg, const struct configuration *c), void *arg,
+                             void (*fn)(void *arg, struct configuration *c), void *arg,
                              struct err *err);
-/* How many there are; FOLLOWS_REPORTS: only those. */
+/* How many there are, on all hubs where HUB is NULL; FOLLOWS_REPORTS: only those. */
 int store_configuration_count(struct store *s, const char *hub, bool follows_reports, uint64_t *ret,
                               struct err *err);
 
@@ -54,13 +54,13 @@ int store_targeted_each(struct store *s, const char *hub, const char *id,
                         void (*fn)(void *arg, const char *device, const char *module, bool applied),
                         void *arg, struct err *err);
 
-/* What configurations have set in the twins of DEVICE: PATHS is JSON of configuration_merge.h; NULL
- * forgets it. */
-int store_settings_put(struct store *s, const char *device, const char *module, const char *paths,
-                       struct err *err);
+/* What configurations have set in the twins of DEVICE; EDGE: an IoT Edge deployment has, else
+ * configurations of the twin itself. PATHS: a JSON object with the paths as names; NULL forgets. */
+int store_settings_put(struct store *s, const char *device, const char *module, bool edge,
+                       const char *paths, struct err *err);
 int store_settings_each(struct store *s, const char *device,
-                        void (*fn)(void *arg, const char *module, const char *paths), void *arg,
-                        struct err *err);
+                        void (*fn)(void *arg, const char *module, bool edge, const char *paths),
+                        void *arg, struct err *err);
 
 /* Where a walk over the twins of a hub begins: behind AFTER. */
 struct twin_walk {
