@@ -199,7 +199,8 @@ static int start_registry(struct sandbox *s, struct err *err)
 
 static int open_parts(struct sandbox *s, struct err *err)
 {
-    static const struct http_limits limits = {.body_max = REST_BODY_MAX, .connections_max = 512};
+    static const struct http_limits limits = {.body_max = 2 * REST_BODY_MAX,
+                                              .connections_max = 512};
     struct hub *hub = &s->hub;
 
     if (take_folder(s, err) < 0 || certs_prepare(s->options->dir, s->names, NULL, err) < 0 ||
