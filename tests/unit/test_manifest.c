@@ -37,6 +37,10 @@ Test(manifest, accepts_what_iot_edge_accepts)
         HUB("\"schemaVersion\":\"1.2\",\"routes\":{\"r\":\"FROM /messages/* INTO $upstream\","
             "\"s\":{\"route\":\"x\",\"priority\":3}},\"storeAndForwardConfiguration\":{"
             "\"timeToLiveSecs\":-1}"),
+        SETTINGS(",\"CreateOptions\":\"{}\""),
+        MODULE("\"version\":\"1.0\",\"env\":{\"A\":{\"value\":1},\"B\":{}},"
+               "\"settings\":{\"Image\":\"x\"}"),
+        HUB("\"schemaVersion\":\"1.0\",\"routes\":{\"off\":\"\"}"),
         "{\"modulesContent\":{\"own\":{\"properties.desired\":{\"anything\":[1]}}}}",
     };
 
@@ -80,6 +84,21 @@ Test(manifest, names_the_place_of_a_mistake)
          ".modules.m1.settings.createOptions: its numbered"},
         {SETTINGS(",\"createOptions01\":\"{}\""),
          ".modules.m1.settings.createOptions: its numbered"},
+        {MODULE("\"restartPolicy\":null"), ".modules.m1.restartPolicy: must be one of"},
+        {MODULE("\"version\":1,\"settings\":{\"image\":\"x\"}"),
+         ".modules.m1.version: must be text"},
+        {MODULE("\"env\":{\"A\":{\"value\":{}}}"), ".modules.m1.env.A.value: must be text"},
+        {MODULE("\"settings\":{\"image\":\"x\",\"odd.name\":1}"),
+         ".modules.m1.settings: the name \"odd.name\""},
+        {HUB("\"schemaVersion\":\"1.0\",\"routes\":{\"r\":{\"route\":\"x\"}}"),
+         "routes.r: must be text where schemaVersion is 1.0"},
+        {HUB("\"schemaVersion\":\"1.1\",\"routes\":{\"a b\":\"x\"}"), "routes.a b: a route's name"},
+        {HUB("\"schemaVersion\":\"1.1\",\"routes\":{\"r\":{\"route\":\"x\",\"priority\":10}}"),
+         "routes.r.priority: must be a whole number of 0 to 9"},
+        {HUB("\"schemaVersion\":\"1.1\""), "desired.storeAndForwardConfiguration: is missing"},
+        {HUB("\"schemaVersion\":\"1.1\",\"storeAndForwardConfiguration\":{\"storeLimits\":{"
+             "\"maxBytes\":-1}}"),
+         "storeLimits.maxBytes: must be a whole"},
         {HUB("\"schemaVersion\":\"1.4\""),
          "$edgeHub.properties.desired.schemaVersion: is not supported"},
         {HUB("\"schemaVersion\":\"1.1\",\"routes\":{\"r\":1}"),
@@ -107,5 +126,80 @@ Test(manifest, wants_a_status_for_user_modules)
     cr_assert_eq(check(AGENT(RUNTIME SYSTEM ",\"modules\":{\"m1\":{\"type\":\"docker\"}}"), &err),
                  -1);
     cr_assert(strstr(err.msg, "modules.m1.status: is missing; it must be one of running, stopped"),
+              "%s", err.msg);
+}
+
+static int check_automatic(const char *text, bool *ret_layered, struct err *err)
+{
+    auto_json cJSON *body = json_parse(text, strlen(text), NULL);
+
+    cr_assert(body, "%s", text);
+    return manifest_check_automatic(body, ret_layered, err);
+}
+
+#define BASE                                                                      \
+    "\"$edgeAgent\":{\"properties.desired\":{" RUNTIME SYSTEM "}},\"$edgeHub\":{" \
+    "\"properties.desired\":{\"schemaVersion\":\"1.0\"}}"
+#define SPEC "{\"type\":\"docker\",\"status\":\"running\",\"settings\":{\"image\":\"x\"}}"
+
+Test(manifest, tells_layered_deployments_from_whole_ones)
+{
+    const struct {
+        const char *json;
+        bool layered;
+    } good[] = {
+        {"{" BASE "}", false},
+        {"{" BASE ",\"m\":{\"properties.desired\":{\"a\":1}}}", false},
+        {"{\"$edgeAgent\":{\"properties.desired.modules.m1\":" SPEC "}}", true},
+        {"{\"$edgeHub\":{\"properties.desired.routes.r\":\"x\"},"
+         "\"m\":{\"properties.desired.a.b\":1,\"properties.desired\":{}}}",
+         true},
+        {"{\"$edgeAgent\":{\"properties.desired.modules.m1.env.A\":{\"value\":\"1\"}}}", true},
+    };
+    const struct {
+        const char *json, *why;
+    } bad[] = {
+        {"{}", "content.modulesContent: is empty"},
+        {"{\"$edgeAgent\":{\"properties.desired\":{" RUNTIME SYSTEM "}}}",
+         "content.modulesContent.$edgeHub: is missing"},
+        {"{" BASE ",\"m\":{\"properties.desired.a\":1}}",
+         "m.properties.desired.a: a deployment with a whole"},
+        {"{\"m\":{\"desired\":1}}", "m.desired: a layered deployment has"},
+        {"{\"m\":{\"properties.desired.a..b\":1}}", "the path has a name"},
+        {"{\"m\":{\"properties.desired.\":1}}", "the path has a name"},
+        {"{\"$edgeAgent\":{\"properties.desired.modules.m1\":{\"type\":\"docker\"}}}",
+         "$edgeAgent.properties.desired.modules.m1.status: is missing"},
+        {"{\"$edgeAgent\":{\"properties.desired.modules.m\":" SPEC "}}", "a module's name"},
+        {"{\"$edgeHub\":{\"properties.desired.routes.r\":1}}", "must be a route"},
+    };
+    bool layered = false;
+    struct err err = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        cr_assert_eq(check_automatic(good[i].json, &layered, &err), 0, "%s: %s", good[i].json,
+                     err.msg);
+        cr_assert_eq(layered, good[i].layered, "%s", good[i].json);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        cr_assert_eq(check_automatic(bad[i].json, &layered, &err), -1, "%s", bad[i].json);
+        cr_assert(strstr(err.msg, bad[i].why), "\"%s\" does not say \"%s\"", err.msg, bad[i].why);
+    }
+}
+
+Test(manifest, refuses_what_no_twin_holds)
+{
+    auto_buf struct buf large = {0};
+    struct err err = {0};
+
+    buf_puts(&large, "{\"modulesContent\":{\"m\":{\"properties.desired\":{");
+    for (int i = 0; i < 9; i++) {
+        buf_printf(&large, "%s\"k%d\":\"", i ? "," : "", i);
+        for (int k = 0; k < 4000; k++)
+            buf_putc(&large, 'x');
+        buf_putc(&large, '"');
+    }
+    buf_puts(&large, "}}}}");
+    cr_assert_eq(check(large.data, &err), -1);
+    cr_assert(strstr(err.msg, "modulesContent.m.properties.desired: 36018 bytes are more than"),
               "%s", err.msg);
 }

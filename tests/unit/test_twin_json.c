@@ -90,9 +90,14 @@ Test(twin_json, refuses_what_a_twin_cannot_hold)
         {"{\"a\":{\"b.c\":1}}", "desired.a: the name \"b.c\""},
         {"{\"a b\":1}", "desired: the name"},
         {"{\"a\":{\"$x\":1}}", "desired.a: the name"},
-        {"{\"a\":[{\"b\":9007199254740992}]}", "desired.a[0].b: the number"},
+        {"{\"a\":[{\"b\":4503599627370496}]}", "desired.a[0].b: the number"},
+        {"{\"a\":-4503599627370497}", "desired.a: the number"},
+        {"{\"$x\":1}", "desired: the name \"$x\""},
+        {"{\"a\":{\"$version\":1}}", "desired.a: the name"},
+        {"{\"a\":{\"b\\u0001\":1}}", "desired.a: the name"},
         {"{\"\":1}", "desired: a name"},
-        {"{\"1\":{\"2\":{\"3\":{\"4\":{\"5\":{\"6\":{\"7\":{\"8\":{\"9\":{\"10\":{\"11\":1}}}}}}}}}"
+        {"{\"1\":{\"2\":{\"3\":{\"4\":{\"5\":{\"6\":{\"7\":{\"8\":{\"9\":{\"10\":{\"11\":{}}}}}}}}}"
+         "}"
          "}}",
          "nested"},
     };
@@ -104,4 +109,30 @@ Test(twin_json, refuses_what_a_twin_cannot_hold)
         cr_assert_eq(twin_json_check(value, "desired", &err), -1, "accepted: %s", bad[i].json);
         cr_assert(strstr(err.msg, bad[i].path), "\"%s\" does not say \"%s\"", err.msg, bad[i].path);
     }
+}
+
+Test(twin_json, holds_what_iot_hub_holds)
+{
+    const char *good[] = {
+        "{\"1\":{\"2\":{\"3\":{\"4\":{\"5\":{\"6\":{\"7\":{\"8\":{\"9\":{\"10\":{\"11\":1}}}}}}}}}"
+        "}}",
+        "{\"$version\":3,\"$metadata\":{\"$lastUpdated\":\"x\"},\"$etag\":\"x\"}",
+        "{\"a\":-4503599627370496,\"b\":4503599627370495,\"d\":[[null]]}",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        auto_json cJSON *value = parse(good[i]);
+        struct err err = {0};
+
+        cr_assert_eq(twin_json_check(value, "desired", &err), 0, "%s: %s", good[i], err.msg);
+    }
+}
+
+Test(twin_json, counts_as_iot_hub_counts)
+{
+    auto_json cJSON *value = parse("{\"abc\":\"d\\ne\",\"n\":12345,\"b\":true,\"z\":null,"
+                                   "\"o\":{\"x\":[1,\"yy\"]},\"$version\":9}");
+
+    /* abc+de, n+8, b+4, z, o+x+8+yy */
+    cr_assert_eq(twin_json_size(value), 5 + 9 + 5 + 1 + 12);
 }

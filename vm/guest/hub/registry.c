@@ -1,176 +1,45 @@
-/* See registry.h. */
-#include "vm/guest/hub/registry.h"
-
-#include "core/azure/base64.h"
+/* See registry.h. A call that fails has changed nothing: what belongs together is between
+ * store_begin() and store_end(). */
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/clients.h"
+#include "vm/guest/hub/configuration.h"
 #include "vm/guest/hub/manifest.h"
-#include "vm/guest/hub/twin_json.h"
+#include "vm/guest/hub/registry_private.h"
 #include "vm/guest/hub/twins.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 static const char *const system_modules[] = {"$edgeAgent", "$edgeHub"};
-static const char no_time[] = "0001-01-01T00:00:00Z";
 
-static const char *const auth_words[] = {
-    [IDENTITY_SAS] = "sas",
-    [IDENTITY_SELF_SIGNED] = "selfSigned",
-    [IDENTITY_CA] = "certificateAuthority",
-    [IDENTITY_NONE] = "none",
-};
-
-const char *registry_auth_word(enum identity_auth auth)
+static bool is_system_module(const char *module)
 {
-    return (unsigned)auth < ARRAY_LEN(auth_words) ? auth_words[auth] : "none";
+    return str_eq(module, "$edgeAgent") || str_eq(module, "$edgeHub");
 }
 
-bool registry_auth_parse(const char *word, enum identity_auth *ret)
+/* ---- hubs ---- */
+
+const char *registry_hub_key(const struct hub *hub, const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(auth_words); i++)
-        if (str_eq(word, auth_words[i])) {
-            *ret = (enum identity_auth)i;
-            return true;
-        }
-    return false;
+    return str_eq(name, hub->hubs[0]) ? "" : name;
 }
 
-/* ------------------------------------------------------------------------------------------
- * showing */
-
-static void show_authentication(const struct identity *id, cJSON *to)
+int registry_device(struct hub *hub, const char *hub_name, const char *device, struct identity *ret,
+                    struct err *err)
 {
-    cJSON *auth = json_add_obj(to, "authentication");
-    cJSON *key = json_add_obj(auth, "symmetricKey");
-    cJSON *thumbs;
+    auto_identity struct identity id = {0};
 
-    json_add_str_or_null(key, "primaryKey", id->primary_key);
-    json_add_str_or_null(key, "secondaryKey", id->secondary_key);
-    thumbs = json_add_obj(auth, "x509Thumbprint");
-    json_add_str_or_null(thumbs, "primaryThumbprint", NULL);
-    json_add_str_or_null(thumbs, "secondaryThumbprint", NULL);
-    json_add_str(auth, "type", registry_auth_word(id->auth));
-}
-
-static void show_device(const struct identity *id, cJSON *to)
-{
-    char text[400];
-
-    json_add_str(to, "status", id->disabled ? "disabled" : "enabled");
-    json_add_str_or_null(to, "statusReason", id->status_reason);
-    clock_format(text, sizeof(text), id->status_ms);
-    json_add_str(to, "statusUpdatedTime", id->status_ms ? text : no_time);
-    json_add_bool(json_add_obj(to, "capabilities"), "iotEdge", id->iot_edge);
-    if (id->iot_edge) {
-        (void)str_format(text, sizeof(text), "ms-azure-iot-edge://%s-%s", id->device,
-                         id->generation);
-        json_add_str(to, "deviceScope", text);
-    }
-    (void)json_add_array(to, "parentScopes");
-}
-
-cJSON *registry_show(struct hub *hub, const struct identity *id)
-{
-    cJSON *out = cJSON_CreateObject();
-    char etag[16];
-
-    json_add_str(out, "deviceId", id->device);
-    if (id->module[0]) {
-        json_add_str(out, "moduleId", id->module);
-        json_add_str_or_null(out, "managedBy", id->managed_by);
-    }
-    json_add_str(out, "generationId", id->generation);
-    twins_etag(id->version, etag, sizeof(etag));
-    json_add_str(out, "etag", etag);
-    json_add_str(out, "connectionState",
-                 clients_connected(hub->clients, id->device, id->module) ? "Connected"
-                                                                         : "Disconnected");
-    json_add_str(out, "connectionStateUpdatedTime", no_time);
-    json_add_str(out, "lastActivityTime", no_time);
-    json_add_u64(out, "cloudToDeviceMessageCount", 0);
-    show_authentication(id, out);
-    if (!id->module[0])
-        show_device(id, out);
-    return out;
-}
-
-/* ------------------------------------------------------------------------------------------
- * reading */
-
-static int read_key(const cJSON *keys, const char *name, char *to, size_t size, struct err *err)
-{
-    const char *text = keys ? json_str(keys, name, "") : "";
-    auto_wiped_buf struct buf bytes = {0};
-
-    if (!text[0])
-        return 0; /* keeps what is there; a new identity gets a random one */
-    if (base64_decode(text, strlen(text), &bytes, NULL) < 0 || bytes.len < 16 || bytes.len > 64 ||
-        !str_copy(to, size, text))
-        return err_set(err, ERR_INVALID,
-                       "authentication.symmetricKey.%s: must be base64 of 16 to 64 bytes", name);
-    return 0;
-}
-
-static int read_authentication(const cJSON *body, struct identity *id, struct err *err)
-{
-    const cJSON *auth = json_get(body, "authentication");
-    const cJSON *keys = auth ? json_get(auth, "symmetricKey") : NULL;
-    const char *type = auth ? json_str(auth, "type", "sas") : NULL;
-
-    if (type && !registry_auth_parse(type, &id->auth))
-        return err_set(err, ERR_INVALID,
-                       "authentication.type: must be sas, selfSigned, "
-                       "certificateAuthority or none");
-    if (read_key(keys, "primaryKey", id->primary_key, sizeof(id->primary_key), err) < 0 ||
-        read_key(keys, "secondaryKey", id->secondary_key, sizeof(id->secondary_key), err) < 0)
+    if (store_identity_get(hub->store, device, "", &id, err) < 0)
         return -1;
-    if (!id->primary_key[0])
-        auth_make_key(id->primary_key, sizeof(id->primary_key));
-    if (!id->secondary_key[0])
-        auth_make_key(id->secondary_key, sizeof(id->secondary_key));
+    if (!str_eq(id.hub, registry_hub_key(hub, hub_name)))
+        return err_set(err, ERR_NOT_FOUND, "no device %s", device);
+    *ret = id;
     return 0;
 }
 
-/* A member that repeats what the path says must agree with it. */
-static int check_repeated(const cJSON *body, const char *name, const char *value, struct err *err)
-{
-    const char *text = json_str(body, name, value);
-
-    if (!str_eq(text, value))
-        return err_set(err, ERR_INVALID, "%s: is not the one of the path", name);
-    return 0;
-}
-
-static int read_identity(const cJSON *body, struct identity *id, struct err *err)
-{
-    const cJSON *capabilities = json_get(body, "capabilities");
-    const char *status = json_str(body, "status", id->disabled ? "disabled" : "enabled");
-    bool disabled = str_eq(status, "disabled");
-
-    if (check_repeated(body, "deviceId", id->device, err) < 0 ||
-        (id->module[0] && check_repeated(body, "moduleId", id->module, err) < 0) ||
-        read_authentication(body, id, err) < 0)
-        return -1;
-    if (id->module[0]) {
-        STR_SET(id->managed_by, json_str(body, "managedBy", id->managed_by));
-        return 0;
-    }
-    if (!disabled && !str_eq(status, "enabled"))
-        return err_set(err, ERR_INVALID, "status: must be enabled or disabled");
-    if (disabled != id->disabled)
-        id->status_ms = clock_wall_ms();
-    id->disabled = disabled;
-    STR_SET(id->status_reason, json_str(body, "statusReason", id->status_reason));
-    if (capabilities)
-        id->iot_edge = json_bool(capabilities, "iotEdge", id->iot_edge);
-    return 0;
-}
-
-/* ------------------------------------------------------------------------------------------
- * changing */
+/* ---- changing ---- */
 
 static void identity_new(struct identity *id, const char *device, const char *module)
 {
@@ -228,57 +97,155 @@ static int add_system_modules(struct hub *hub, const char *device, struct err *e
     return 0;
 }
 
+static int remove_system_modules(struct hub *hub, const char *device, struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(system_modules); i++) {
+        if (store_identity_delete(hub->store, device, system_modules[i], err) < 0)
+            return -1;
+        clients_drop(hub->clients, device, system_modules[i]);
+    }
+    return 0;
+}
+
 static bool lost_right(const struct identity *before, const struct identity *now)
 {
     return (now->disabled && !before->disabled) || now->auth != before->auth ||
            !str_eq(before->primary_key, now->primary_key) ||
-           !str_eq(before->secondary_key, now->secondary_key);
+           !str_eq(before->secondary_key, now->secondary_key) ||
+           !str_eq(before->primary_thumbprint, now->primary_thumbprint) ||
+           !str_eq(before->secondary_thumbprint, now->secondary_thumbprint);
+}
+
+/* A name that may become an identity's. */
+static int check_name(const struct registry_write *w, struct err *err)
+{
+    if (!identity_id_valid(w->module[0] ? w->module : w->device))
+        return err_set(err, ERR_INVALID,
+                       "the name has a character that ids do not allow, or is too long");
+    if (is_system_module(w->module))
+        return err_set(err, ERR_AUTH, "the hub itself makes %s, for IoT Edge devices", w->module);
+    if (w->module[0] == '$')
+        return err_set(err, ERR_INVALID, "a module's name does not begin with $");
+    return 0;
+}
+
+/* What W writes to: BEFORE is what there is, or a new identity. RET_EXISTS. */
+static int find_identity(struct hub *hub, const struct registry_write *w, struct identity *before,
+                         bool *ret_exists, struct err *err)
+{
+    const char *name = w->module[0] ? w->module : w->device;
+    auto_identity struct identity device = {0};
+    struct err why = {0};
+
+    *ret_exists = store_identity_get(hub->store, w->device, w->module, before, &why) == 0;
+    if (!*ret_exists && why.kind != ERR_NOT_FOUND)
+        return err_set(err, why.kind, "%s", why.msg);
+    if (w->module[0] && store_identity_get(hub->store, w->device, "", &device, err) < 0)
+        return -1;
+    if (*ret_exists && !w->module[0] && w->hub_name &&
+        !str_eq(before->hub, registry_hub_key(hub, w->hub_name)))
+        return err_set(err, ERR_EXISTS, "%s is the name of a device on another hub", name);
+    if (*ret_exists && !w->if_match)
+        return err_set(err, ERR_EXISTS, "%s is there already", name);
+    if (*ret_exists)
+        return check_etag(before, w->if_match, err);
+    if (w->if_match)
+        return err_set(err, ERR_NOT_FOUND, "%s", why.msg);
+    if (check_name(w, err) < 0 || check_room(hub, w->device, w->module, err) < 0)
+        return -1;
+    identity_new(before, w->device, w->module);
+    if (!w->module[0] && w->hub_name)
+        STR_SET(before->hub, registry_hub_key(hub, w->hub_name));
+    return 0;
+}
+
+/* What follows from a device that is an IoT Edge device now, or is one no more. */
+static int change_edge(struct hub *hub, const struct identity *before, const struct identity *now,
+                       struct err *err)
+{
+    if (now->module[0] || now->iot_edge == before->iot_edge)
+        return 0;
+    if (now->iot_edge)
+        return add_system_modules(hub, now->device, err);
+    if (registry_check_childless(hub, before, err) < 0)
+        return -1;
+    return remove_system_modules(hub, now->device, err);
+}
+
+static int write_identity(struct hub *hub, const struct registry_write *w, struct identity *ret,
+                          struct err *err)
+{
+    auto_identity struct identity before = {0};
+    auto_identity struct identity now = {0};
+    bool exists = false;
+
+    if (find_identity(hub, w, &before, &exists, err) < 0)
+        return -1;
+    now = before;
+    if (registry_read(w->body, &now, err) < 0 ||
+        (!w->module[0] && registry_read_parent(hub, w->body, &before, &now, err) < 0))
+        return -1;
+    now.version++;
+    if (store_identity_put(hub->store, &now, err) < 0 || change_edge(hub, &before, &now, err) < 0 ||
+        configuration_follow(hub, w->device, w->module, err) < 0)
+        return -1;
+    if (exists && lost_right(&before, &now))
+        clients_drop(hub->clients, w->device, w->module[0] ? w->module : NULL);
+    log_info("registry", "%s %s%s%s", exists ? "changed" : "created", w->device,
+             w->module[0] ? "/" : "", w->module);
+    *ret = now;
+    return 0;
+}
+
+int registry_write(struct hub *hub, const struct registry_write *w, struct identity *ret,
+                   struct err *err)
+{
+    int status;
+
+    if (store_begin(hub->store, err) < 0)
+        return -1;
+    status = write_identity(hub, w, ret, err);
+    return store_end(hub->store, status == 0, status == 0 ? err : NULL) < 0 ? -1 : status;
 }
 
 int registry_put(struct hub *hub, const char *device, const char *module, const cJSON *body,
                  const char *if_match, struct identity *ret, struct err *err)
 {
-    auto_identity struct identity before = {0};
-    auto_identity struct identity now = {0};
-    struct err why = {0};
-    bool exists = store_identity_get(hub->store, device, module, &before, &why) == 0;
+    struct registry_write w = {
+        .device = device, .module = module, .body = body, .if_match = if_match};
 
-    if (!exists && why.kind != ERR_NOT_FOUND)
-        return err_set(err, why.kind, "%s", why.msg);
-    if (exists && !if_match)
-        return err_set(err, ERR_EXISTS, "%s is there already", module[0] ? module : device);
-    if (!exists && if_match)
-        return err_set(err, ERR_NOT_FOUND, "%s", why.msg);
-    if (module[0] && store_identity_get(hub->store, device, "", &now, err) < 0)
+    return registry_write(hub, &w, ret, err);
+}
+
+/* ---- deleting ---- */
+
+static int delete_identity(struct hub *hub, const struct identity *id, struct err *err)
+{
+    char scope[REGISTRY_SCOPE_MAX];
+
+    if (store_identity_delete(hub->store, id->device, id->module, err) < 0)
         return -1;
-    if (exists ? check_etag(&before, if_match, err) < 0 : check_room(hub, device, module, err) < 0)
-        return -1;
-    if (exists)
-        now = before;
-    else
-        identity_new(&now, device, module);
-    if (read_identity(body, &now, err) < 0)
-        return -1;
-    now.version++;
-    if (store_identity_put(hub->store, &now, err) < 0 ||
-        (!module[0] && now.iot_edge && add_system_modules(hub, device, err) < 0))
-        return -1;
-    if (exists && lost_right(&before, &now))
-        clients_drop(hub->clients, device, module[0] ? module : NULL);
-    log_info("registry", "%s %s%s%s", exists ? "changed" : "created", device, module[0] ? "/" : "",
-             module);
-    *ret = now;
-    return 0;
+    if (!id->iot_edge)
+        return 0;
+    registry_scope(id, scope, sizeof(scope));
+    return store_children_release(hub->store, scope, err);
 }
 
 int registry_delete(struct hub *hub, const char *device, const char *module, const char *if_match,
                     struct err *err)
 {
     auto_identity struct identity id = {0};
+    int status;
 
     if (store_identity_get(hub->store, device, module, &id, err) < 0 ||
-        check_etag(&id, if_match, err) < 0 ||
-        store_identity_delete(hub->store, device, module, err) < 0)
+        check_etag(&id, if_match, err) < 0)
+        return -1;
+    if (is_system_module(module))
+        return err_set(err, ERR_AUTH, "%s goes only with its device", module);
+    if (store_begin(hub->store, err) < 0)
+        return -1;
+    status = delete_identity(hub, &id, err);
+    if (store_end(hub->store, status == 0, status == 0 ? err : NULL) < 0 || status < 0)
         return -1;
     clients_drop(hub->clients, device, module[0] ? module : NULL);
     log_info("registry", "deleted %s%s%s", device, module[0] ? "/" : "", module);
@@ -288,7 +255,7 @@ int registry_delete(struct hub *hub, const char *device, const char *module, con
 int registry_move(struct hub *hub, const char *device, const char *hub_name, struct err *err)
 {
     auto_identity struct identity id = {0};
-    const char *name = str_eq(hub_name, hub->hubs[0]) ? "" : hub_name;
+    const char *name = registry_hub_key(hub, hub_name);
 
     if (store_identity_get(hub->store, device, "", &id, err) < 0)
         return -1;
@@ -302,8 +269,9 @@ int registry_move(struct hub *hub, const char *device, const char *hub_name, str
     return 0;
 }
 
-/* An entry of modulesContent may name a module that has no identity yet: the hub makes it. */
-static int need_module(struct hub *hub, const char *device, const char *module, struct err *err)
+/* ---- deployments ---- */
+
+int registry_need_module(struct hub *hub, const char *device, const char *module, struct err *err)
 {
     auto_identity struct identity id = {0};
     auto_json cJSON *body = NULL;
@@ -313,28 +281,20 @@ static int need_module(struct hub *hub, const char *device, const char *module, 
         return 0;
     if (why.kind != ERR_NOT_FOUND)
         return err_set(err, why.kind, "%s", why.msg);
-    if (module[0] == '$')
+    if (is_system_module(module))
         return err_set(err, ERR_INVALID, "device %s is not an IoT Edge device", device);
     body = cJSON_CreateObject();
     return registry_put(hub, device, module, body, NULL, &id, err);
 }
 
-/* All of them before any is applied: a deployment happens as a whole or not at all. */
-static int check_sections(const cJSON *modules, struct err *err)
+static int deploy(struct hub *hub, const char *device, const cJSON *modules, struct err *err)
 {
-    for (const cJSON *entry = modules->child; entry; entry = entry->next) {
-        auto_buf struct buf text = {0};
-        char path[200];
-
-        (void)str_format(path, sizeof(path), "modulesContent.%s.properties.desired", entry->string);
-        if (twin_json_check(manifest_desired(entry), path, err) < 0)
+    for (const cJSON *entry = modules->child; entry; entry = entry->next)
+        if (registry_need_module(hub, device, entry->string, err) < 0)
             return -1;
-        json_print(&text, manifest_desired(entry));
-        if (text.len > TWIN_SECTION_MAX)
-            return err_set(err, ERR_INVALID,
-                           "%s: %zu bytes are more than the %u KB that a twin may have", path,
-                           text.len, TWIN_SECTION_MAX / 1024);
-    }
+    for (const cJSON *entry = modules->child; entry; entry = entry->next)
+        if (twins_deploy(hub, device, entry->string, manifest_desired(entry), err) < 0)
+            return err_wrap(err, "modulesContent.%s", entry->string);
     return 0;
 }
 
@@ -342,16 +302,14 @@ int registry_deploy(struct hub *hub, const char *device, const cJSON *manifest, 
 {
     auto_identity struct identity id = {0};
     const cJSON *modules = NULL;
+    int status;
 
     if (store_identity_get(hub->store, device, "", &id, err) < 0 ||
-        manifest_check(manifest, &modules, err) < 0 || check_sections(modules, err) < 0)
+        manifest_check(manifest, &modules, err) < 0 || store_begin(hub->store, err) < 0)
         return -1;
-    for (const cJSON *entry = modules->child; entry; entry = entry->next)
-        if (need_module(hub, device, entry->string, err) < 0)
-            return -1;
-    for (const cJSON *entry = modules->child; entry; entry = entry->next)
-        if (twins_deploy(hub, device, entry->string, manifest_desired(entry), err) < 0)
-            return err_wrap(err, "modulesContent.%s", entry->string);
+    status = deploy(hub, device, modules, err);
+    if (store_end(hub->store, status == 0, status == 0 ? err : NULL) < 0 || status < 0)
+        return -1;
     log_info("registry", "deployed to %s", device);
     return 0;
 }

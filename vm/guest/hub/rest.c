@@ -3,36 +3,18 @@
 #include "vm/guest/hub/rest.h"
 
 #include "core/azure/percent.h"
-#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/dps.h"
+#include "vm/guest/hub/registry.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/random.h>
 
-static const struct {
-    enum err_kind kind;
-    int status;
-    const char *device_word, *module_word;
-    unsigned code, module_code;
-} errors[] = {
-    {ERR_INVALID, 400, "ArgumentInvalid", "ArgumentInvalid", 400004, 400004},
-    {ERR_PROTOCOL, 400, "IotHubFormatError", "IotHubFormatError", 400006, 400006},
-    {ERR_AUTH, 401, "IotHubUnauthorizedAccess", "IotHubUnauthorizedAccess", 401002, 401002},
-    {ERR_NO_SPACE, 403, "IotHubQuotaExceeded", "IotHubQuotaExceeded", 403002, 403002},
-    {ERR_NOT_FOUND, 404, "DeviceNotFound", "ModuleNotFound", 404001, 404010},
-    {ERR_UNREACHABLE, 404, "DeviceNotOnline", "DeviceNotOnline", 404103, 404103},
-    {ERR_UNSUPPORTED, 405, "MethodNotAllowed", "MethodNotAllowed", 405001, 405001},
-    {ERR_EXISTS, 409, "DeviceAlreadyExists", "ModuleAlreadyExistsOnDevice", 409001, 409301},
-    {ERR_BUSY, 412, "PreconditionFailed", "PreconditionFailed", 412001, 412001},
-    {ERR_TIMEOUT, 504, "GatewayTimeout", "GatewayTimeout", 504101, 504101},
-    {ERR_SYSTEM, 500, "ServerError", "ServerError", 500001, 500001}, /* last: all others */
+static const struct rest_table *const tables[] = {
+    &rest_identities, &rest_twins,     &rest_configurations, &rest_queries,     &rest_scopes,
+    &hub_routes,      &message_routes, &event_routes,        &authority_routes, &dps_routes,
 };
-
-static const struct rest_table *const tables[] = {&hub_routes, &message_routes, &event_routes,
-                                                  &authority_routes, &dps_routes};
 
 void rest_reply_json(struct http_exchange *x, int status, const cJSON *body)
 {
@@ -42,31 +24,35 @@ void rest_reply_json(struct http_exchange *x, int status, const cJSON *body)
     http_reply(x, status, "application/json; charset=utf-8", text.data, text.len);
 }
 
-/* Both forms that are in the field at once: "Message" with its code word for Node and identityd,
- * "errorCode" for newer clients. */
-void rest_reply_err(struct http_exchange *x, bool module, const struct err *err)
+void rest_reply_tagged(struct rest *r, const cJSON *body)
 {
-    auto_json cJSON *body = cJSON_CreateObject();
-    char text[700], when[CLOCK_TEXT_MAX], tracking[40];
-    uint64_t random[2] = {0};
-    size_t i = 0;
+    char quoted[32];
 
-    while (i + 1 < ARRAY_LEN(errors) && errors[i].kind != err->kind)
-        i++;
-    if (getrandom(random, sizeof(random), GRND_NONBLOCK) < 0)
-        random[0] = clock_mono_ms(); /* it only has to tell one answer from another */
-    (void)str_format(tracking, sizeof(tracking), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
-    clock_format(when, sizeof(when), clock_wall_ms());
-    (void)str_format(text, sizeof(text), "ErrorCode:%s;%s",
-                     module ? errors[i].module_word : errors[i].device_word, err->msg);
-    json_add_str(body, "Message", text);
-    (void)str_format(text, sizeof(text), "Tracking ID:%s-G:0-TimeStamp:%s", tracking, when);
-    json_add_str(body, "ExceptionMessage", text);
-    json_add_u64(body, "errorCode", module ? errors[i].module_code : errors[i].code);
-    json_add_str(body, "trackingId", tracking);
-    json_add_str(body, "message", err->msg);
-    json_add_str(body, "timestampUtc", when);
-    rest_reply_json(x, errors[i].status, body);
+    (void)str_format(quoted, sizeof(quoted), "\"%s\"", json_str(body, "etag", ""));
+    http_reply_header(r->x, "ETag", quoted);
+    rest_reply_json(r->x, 200, body);
+}
+
+const char *rest_hub_key(const struct rest *r)
+{
+    return registry_hub_key(r->hub, r->hub_name);
+}
+
+const char *rest_if_match(const struct rest *r)
+{
+    return r->if_match[0] ? r->if_match : NULL;
+}
+
+int rest_top(const struct rest *r, uint64_t max, uint64_t *ret, struct err *err)
+{
+    char text[16];
+
+    *ret = max;
+    if (!http_exchange_query(r->x, "top", text, sizeof(text)))
+        return 0;
+    return str_to_u64(text, max, ret) && *ret > 0
+               ? 0
+               : err_set(err, ERR_INVALID, "top: must be 1 to %" PRIu64, max);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -160,6 +146,23 @@ static int check_rights(struct rest *r, const struct rest_route *route, struct e
     return 0;
 }
 
+/* A device of another hub is not there for the caller; its name is taken all the same, which who
+ * creates a device is told by the registry. */
+static int check_hub(const struct rest *r, const struct rest_route *route, struct err *err)
+{
+    auto_identity struct identity id = {0};
+    bool named =
+        r->n_segments > 1 && (str_eq(r->segments[0], "devices") || str_eq(r->segments[0], "twins"));
+    bool creates = r->n_segments == 2 && str_eq(http_exchange_method(r->x), "PUT") &&
+                   str_eq(r->segments[0], "devices");
+
+    if (!route->rights || !named || creates ||
+        store_identity_get(r->hub->store, REST_DEVICE(r), "", &id, NULL) < 0 ||
+        str_eq(id.hub, rest_hub_key(r)))
+        return 0;
+    return err_set(err, ERR_NOT_FOUND, "no device %s", REST_DEVICE(r));
+}
+
 static int read_body(struct rest *r, const struct rest_route *route, cJSON **ret, struct err *err)
 {
     size_t len;
@@ -173,7 +176,7 @@ static int read_body(struct rest *r, const struct rest_route *route, cJSON **ret
     return 0;
 }
 
-/* "\"*\"", "*" and "\"etag\"" are all seen. */
+/* "\"*\"", "*", "\"etag\"" and "W/\"etag\"" are all seen. */
 static void read_if_match(struct rest *r)
 {
     const char *text = http_exchange_header(r->x, "If-Match");
@@ -181,6 +184,8 @@ static void read_if_match(struct rest *r)
 
     if (!text)
         return;
+    if (str_starts(text, "W/"))
+        text += 2;
     text += strspn(text, "\"");
     len = strcspn(text, "\"");
     if (len >= sizeof(r->if_match))
@@ -189,6 +194,15 @@ static void read_if_match(struct rest *r)
     r->if_match[len] = '\0';
     if (len == 0)
         STR_SET(r->if_match, "?");
+}
+
+/* The server below lets a little more through, so that clients get an answer in their form. */
+static bool too_large(const struct rest *r)
+{
+    size_t len;
+
+    (void)http_exchange_body(r->x, &len);
+    return len > REST_BODY_MAX;
 }
 
 void rest_handle(struct http_exchange *x, void *arg)
@@ -201,7 +215,8 @@ void rest_handle(struct http_exchange *x, void *arg)
     const struct rest_route *route = NULL;
 
     if (split_path(http_exchange_path(x), &r, &err) < 0 ||
-        !(route = find_route(&r, &table, &err)) || check_rights(&r, route, &err) < 0) {
+        !(route = find_route(&r, &table, &err)) || check_rights(&r, route, &err) < 0 ||
+        check_hub(&r, route, &err) < 0) {
         if (err.kind == ERR_AUTH)
             log_info("rest", "refused %s: %s", http_exchange_peer(x), err.msg);
         table->fail(&r, &err);
@@ -213,8 +228,12 @@ void rest_handle(struct http_exchange *x, void *arg)
         return;
     }
     read_if_match(&r);
-    if (read_body(&r, route, &body, &err) < 0)
+    if (too_large(&r)) {
+        (void)err_set(&err, ERR_INVALID, "the body is larger than %u KB", REST_BODY_MAX / 1024);
+        rest_reply_too_large(x, &err);
+    } else if (read_body(&r, route, &body, &err) < 0) {
         table->fail(&r, &err);
-    else
+    } else {
         route->handle(&r);
+    }
 }

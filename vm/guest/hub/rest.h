@@ -1,5 +1,5 @@
-/* The service API over HTTPS: routes, rights, and the form of answers and errors. Loop thread only.
- */
+/* The service API over HTTPS: routes, rights, and the form of answers and errors. What a route does
+ * is in the file of its noun: rest_identity.c, rest_twin.c, rest_method.c ... Loop thread only. */
 #ifndef BERTH_HUB_REST_H
 #define BERTH_HUB_REST_H
 
@@ -27,12 +27,13 @@ struct rest {
 #define REST_MODULE(r) \
     ((r)->n_segments > 3 && str_eq((r)->segments[2], "modules") ? (r)->segments[3] : "")
 
-/* One entry of a table of routes; "*" stands for any one segment. */
+/* One entry of a table of routes; "*" stands for any one segment. A device that the path names is
+ * on the caller's hub, or not there. */
 struct rest_route {
     const char *method;
     const char *path;
     unsigned rights; /* any of them suffices; 0: the handler checks who calls */
-    bool needs_body;
+    bool needs_body; /* a JSON object */
     void (*handle)(struct rest *r);
 };
 /* Routes that share the form of their errors. All tables are tried in turn. */
@@ -42,17 +43,39 @@ struct rest_table {
     /* Answers with an error, also where no handler was reached. */
     void (*fail)(struct rest *r, const struct err *err);
 };
-extern const struct rest_table hub_routes;       /* rest_routes.c */
-extern const struct rest_table message_routes;   /* rest_messages.c */
-extern const struct rest_table event_routes;     /* rest_events.c */
-extern const struct rest_table authority_routes; /* rest_authorities.c */
+extern const struct rest_table hub_routes;          /* rest_routes.c */
+extern const struct rest_table message_routes;      /* rest_messages.c */
+extern const struct rest_table event_routes;        /* rest_events.c */
+extern const struct rest_table authority_routes;    /* rest_authorities.c */
+extern const struct rest_table rest_identities;     /* rest_identity.c */
+extern const struct rest_table rest_twins;          /* rest_twin.c */
+extern const struct rest_table rest_configurations; /* rest_configuration.c */
+extern const struct rest_table rest_queries;        /* rest_query.c */
+extern const struct rest_table rest_scopes;         /* rest_scope.c */
 
 /* The http_handler_fn; ARG is the hub. */
 void rest_handle(struct http_exchange *x, void *arg);
 
+/* The caller's hub as identities carry it. */
+const char *rest_hub_key(const struct rest *r);
+/* What If-Match says, for calls that take NULL where it is absent. */
+const char *rest_if_match(const struct rest *r);
+/* Query parameter "top", at most MAX, which is also what it is where it is absent. */
+int rest_top(const struct rest *r, uint64_t max, uint64_t *ret, struct err *err);
+
 void rest_reply_json(struct http_exchange *x, int status, const cJSON *body);
-/* Status and error code that fit the kind, in the form that IoT Hub's clients read. MODULE: the
- * path names one. */
-void rest_reply_err(struct http_exchange *x, bool module, const struct err *err);
+/* With the etag of BODY as a header. */
+void rest_reply_tagged(struct rest *r, const cJSON *body);
+
+/* What an error is about, which is in its code word. */
+enum rest_noun { REST_OF_DEVICE = 0, REST_OF_MODULE = 1, REST_OF_CONFIGURATION };
+/* Status and error code that fit the kind, in the form that IoT Hub's clients read. */
+void rest_reply_err(struct http_exchange *x, enum rest_noun noun, const struct err *err);
+/* Too many requests of this kind at once: 429. */
+void rest_reply_throttled(struct http_exchange *x, const struct err *err);
+/* The body is too large: 413. */
+void rest_reply_too_large(struct http_exchange *x, const struct err *err);
+/* The same as rest_reply_err() with what the path names. */
+void rest_fail(struct rest *r, const struct err *err);
 
 #endif

@@ -254,7 +254,8 @@ static void on_request(struct http_exchange *x, void *arg)
 static int open_parts(struct sandbox *s, struct err *err)
 {
     /* As many as the MQTT port takes: devices come this way, too. */
-    static const struct http_limits limits = {.body_max = REST_BODY_MAX, .connections_max = 12000};
+    static const struct http_limits limits = {.body_max = 2 * REST_BODY_MAX,
+                                              .connections_max = 12000};
     struct hub *hub = &s->hub;
 
     if (take_folder(s, err) < 0 || certs_prepare(s->options->dir, s->names, NULL, err) < 0 ||

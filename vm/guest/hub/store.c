@@ -12,12 +12,12 @@
 
 #define SCHEMA_VERSION 2
 
-enum query { Q_BEGIN, Q_COMMIT, Q_ROLLBACK, Q_COUNT };
+enum query { Q_BEGIN, Q_COMMIT, Q_ROLLBACK, Q_MARK, Q_KEEP, Q_UNDO, Q_COUNT };
 
 static const char *const queries[] = {
-    [Q_BEGIN] = "BEGIN IMMEDIATE",
-    [Q_COMMIT] = "COMMIT",
-    [Q_ROLLBACK] = "ROLLBACK",
+    [Q_BEGIN] = "BEGIN IMMEDIATE", [Q_COMMIT] = "COMMIT",         [Q_ROLLBACK] = "ROLLBACK",
+    [Q_MARK] = "SAVEPOINT part", /* the same name may be used again: the innermost one is meant */
+    [Q_KEEP] = "RELEASE part",     [Q_UNDO] = "ROLLBACK TO part",
 };
 _Static_assert(ARRAY_LEN(queries) == Q_COUNT, "a text for each query");
 
@@ -25,11 +25,8 @@ static const struct store_part transactions = {
     .schema = "", .queries = queries, .n_queries = Q_COUNT};
 
 static const struct store_part *const parts[] = {
-    &transactions,
-    &store_identities,
-    &store_messages,
-    &store_authorities,
-    &store_dps,
+    &transactions,      &store_identities, &store_messages,
+    &store_authorities, &store_dps,        &store_configurations,
 };
 
 /* What brings a database of version N (its index) to version N + 1, before the schema is applied.
@@ -228,4 +225,16 @@ int store_commit(struct store *s, struct err *err)
         return -1;
     }
     return 0;
+}
+
+int store_begin(struct store *s, struct err *err)
+{
+    return store_change(s, store_query(s, &transactions, Q_MARK, NULL, NULL), err);
+}
+
+int store_end(struct store *s, bool keep, struct err *err)
+{
+    if (!keep && store_step(s, store_query(s, &transactions, Q_UNDO, NULL, NULL), err) < 0)
+        return -1;
+    return store_step(s, store_query(s, &transactions, Q_KEEP, NULL, NULL), err);
 }

@@ -35,9 +35,9 @@ struct identity {
     char module[IDENTITY_ID_MAX]; /* "": the device itself */
     char generation[24];
     char managed_by[64];
-    char status_reason[130];
-    char hub[HUB_NAME_MAX]; /* a device: the name of its hub where the sandbox has several; "": the
-                               first */
+    char status_reason[513]; /* 128 characters */
+    char hub[HUB_NAME_MAX];  /* a device: the name of its hub where the sandbox has several; "": the
+                                first */
     enum identity_auth auth;
     char primary_key[STORE_KEY_MAX], secondary_key[STORE_KEY_MAX];
     char primary_thumbprint[STORE_THUMBPRINT_MAX], secondary_thumbprint[STORE_THUMBPRINT_MAX];
@@ -70,6 +70,10 @@ void store_close(struct store *s); /* commits */
  */
 int store_commit(struct store *s, struct err *err);
 
+/* What is written in between happens as a whole, or with KEEP false not at all. They nest. */
+int store_begin(struct store *s, struct err *err);
+int store_end(struct store *s, bool keep, struct err *err);
+
 /* ERR_NOT_FOUND where there is none. MODULE "" is the device. */
 int store_identity_get(struct store *s, const char *device, const char *module,
                        struct identity *ret, struct err *err);
@@ -82,6 +86,17 @@ int store_identity_delete(struct store *s, const char *device, const char *modul
 int store_identity_each(struct store *s, const char *device, const char *after, size_t max,
                         void (*fn)(void *arg, const struct identity *id), void *arg,
                         struct err *err);
+/* The devices of one hub, in the same way. */
+int store_hub_each(struct store *s, const char *hub, const char *after, size_t max,
+                   void (*fn)(void *arg, const struct identity *id), void *arg, struct err *err);
+/* The devices whose parent has this scope, in the same way. */
+int store_children_each(struct store *s, const char *scope, const char *after, size_t max,
+                        void (*fn)(void *arg, const struct identity *id), void *arg,
+                        struct err *err);
+/* Takes their parent from them. */
+int store_children_release(struct store *s, const char *scope, struct err *err);
+int store_hub_count(struct store *s, const char *hub, bool disabled_only, uint64_t *ret,
+                    struct err *err);
 /* Number of devices (DEVICE NULL) or of modules of one. */
 int store_identity_count(struct store *s, const char *device, bool disabled_only, uint64_t *ret,
                          struct err *err);

@@ -16,6 +16,8 @@
     " auth INT NOT NULL DEFAULT 0, primary_thumbprint TEXT NOT NULL DEFAULT '',"                \
     " secondary_thumbprint TEXT NOT NULL DEFAULT '', parents TEXT NOT NULL DEFAULT '',"         \
     " PRIMARY KEY (device, module)) WITHOUT ROWID;"                                             \
+    "CREATE INDEX IF NOT EXISTS identity_parents ON identity (parents, device)"                 \
+    " WHERE parents <> '';"                                                                     \
     "CREATE TABLE IF NOT EXISTS twin (device TEXT, module TEXT, version INT, tags TEXT,"        \
     " desired TEXT, desired_meta TEXT, desired_version INT, reported TEXT, reported_meta TEXT," \
     " reported_version INT, PRIMARY KEY (device, module)) WITHOUT ROWID;"                       \
@@ -23,17 +25,16 @@
     " PRIMARY KEY (device, module)) WITHOUT ROWID;"                                             \
     "CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
 
-#define IDENTITY_COLUMNS                                                                          \
-    "device, module, generation, managed_by, status_reason, primary_key, secondary_key, version," \
-    " disabled, iot_edge, created_ms, status_ms, hub, auth, primary_thumbprint,"                  \
-    " secondary_thumbprint, parents"
-
 enum query {
     Q_IDENTITY_GET,
     Q_IDENTITY_PUT,
     Q_IDENTITY_DELETE,
     Q_DEVICES,
     Q_MODULES,
+    Q_HUB_DEVICES,
+    Q_CHILDREN,
+    Q_RELEASE,
+    Q_HUB_COUNT,
     Q_DEVICE_COUNT,
     Q_MODULE_COUNT,
     Q_TWIN_NEW,
@@ -52,22 +53,33 @@ enum query {
  * modules. */
 static const char *const queries[] = {
     [Q_IDENTITY_GET] =
-        "SELECT " IDENTITY_COLUMNS " FROM identity WHERE device = ?1 AND module = ?2",
+        "SELECT " STORE_IDENTITY_COLUMNS " FROM identity WHERE device = ?1 AND module = ?2",
     [Q_IDENTITY_PUT] =
-        "INSERT OR REPLACE INTO identity (" IDENTITY_COLUMNS
+        "INSERT OR REPLACE INTO identity (" STORE_IDENTITY_COLUMNS
         ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     [Q_IDENTITY_DELETE] = "DELETE FROM identity WHERE device = ?1 AND (?2 IS NULL OR module = ?2)",
-    [Q_DEVICES] = "SELECT " IDENTITY_COLUMNS
+    [Q_DEVICES] = "SELECT " STORE_IDENTITY_COLUMNS
                   " FROM identity WHERE module = '' AND device > ?2 ORDER BY device LIMIT ?3",
-    [Q_MODULES] = "SELECT " IDENTITY_COLUMNS " FROM identity WHERE device = ?1 AND module <> ''"
-                  " AND module > ?2 ORDER BY module LIMIT ?3",
+    [Q_MODULES] =
+        "SELECT " STORE_IDENTITY_COLUMNS " FROM identity WHERE device = ?1 AND module <> ''"
+        " AND module > ?2 ORDER BY module LIMIT ?3",
+    [Q_HUB_DEVICES] = "SELECT " STORE_IDENTITY_COLUMNS
+                      " FROM identity WHERE module = '' AND hub = ?1 AND device > ?2"
+                      " ORDER BY device LIMIT ?3",
+    [Q_CHILDREN] = "SELECT " STORE_IDENTITY_COLUMNS
+                   " FROM identity WHERE parents = ?1 AND parents <> '' AND device > ?2"
+                   " ORDER BY device LIMIT ?3",
+    [Q_RELEASE] = "UPDATE identity SET parents = '', version = version + 1"
+                  " WHERE parents = ?1 AND parents <> ''",
+    [Q_HUB_COUNT] =
+        "SELECT count(*) FROM identity WHERE module = '' AND hub = ?1 AND disabled >= ?3",
     [Q_DEVICE_COUNT] = "SELECT count(*) FROM identity WHERE module = '' AND disabled >= ?3",
     [Q_MODULE_COUNT] =
         "SELECT count(*) FROM identity WHERE device = ?1 AND module <> '' AND disabled >= ?3",
     [Q_TWIN_NEW] =
         "INSERT OR IGNORE INTO twin VALUES (?1, ?2, 1, '{}', '{}', '{}', 1, '{}', '{}', 1)",
-    [Q_TWIN_GET] = "SELECT version, tags, desired, desired_meta, desired_version, reported,"
-                   " reported_meta, reported_version FROM twin WHERE device = ?1 AND module = ?2",
+    [Q_TWIN_GET] =
+        "SELECT version, " STORE_TWIN_COLUMNS " FROM twin WHERE device = ?1 AND module = ?2",
     [Q_TWIN_PUT] = "UPDATE twin SET version = ?3, tags = ?4, desired = ?5, desired_meta = ?6,"
                    " desired_version = ?7, reported = ?8, reported_meta = ?9,"
                    " reported_version = ?10 WHERE device = ?1 AND module = ?2",
@@ -109,7 +121,7 @@ void twin_row_done(struct twin_row *t)
 /* ------------------------------------------------------------------------------------------
  * identities */
 
-static void read_identity(sqlite3_stmt *stmt, struct identity *id)
+void store_read_identity(sqlite3_stmt *stmt, struct identity *id)
 {
     *id = (struct identity){0};
     STR_SET(id->device, store_column(stmt, 0));
@@ -148,7 +160,7 @@ int store_identity_get(struct store *s, const char *device, const char *module,
         return -1;
     if (row == 0)
         return no_identity(device, module, err);
-    read_identity(stmt, ret);
+    store_read_identity(stmt, ret);
     (void)sqlite3_reset(stmt);
     return 0;
 }
@@ -192,27 +204,48 @@ int store_identity_delete(struct store *s, const char *device, const char *modul
     return store_change(s, query(s, Q_SESSION_DELETE, device, only), err);
 }
 
-int store_identity_each(struct store *s, const char *device, const char *after, size_t max,
-                        void (*fn)(void *arg, const struct identity *id), void *arg,
-                        struct err *err)
+static int each(struct store *s, sqlite3_stmt *stmt, size_t max,
+                void (*fn)(void *arg, const struct identity *id), void *arg, struct err *err)
 {
-    sqlite3_stmt *stmt = query(s, device ? Q_MODULES : Q_DEVICES, device, after);
     auto_identity struct identity id = {0};
     int row;
 
     store_bind_u64(stmt, 3, max);
     while ((row = store_step(s, stmt, err)) > 0) {
-        read_identity(stmt, &id);
+        store_read_identity(stmt, &id);
         fn(arg, &id);
     }
     return row;
 }
 
-int store_identity_count(struct store *s, const char *device, bool disabled_only, uint64_t *ret,
-                         struct err *err)
+int store_identity_each(struct store *s, const char *device, const char *after, size_t max,
+                        void (*fn)(void *arg, const struct identity *id), void *arg,
+                        struct err *err)
 {
-    sqlite3_stmt *stmt = query(s, device ? Q_MODULE_COUNT : Q_DEVICE_COUNT, device, NULL);
+    return each(s, query(s, device ? Q_MODULES : Q_DEVICES, device, after), max, fn, arg, err);
+}
 
+int store_hub_each(struct store *s, const char *hub, const char *after, size_t max,
+                   void (*fn)(void *arg, const struct identity *id), void *arg, struct err *err)
+{
+    return each(s, query(s, Q_HUB_DEVICES, hub, after), max, fn, arg, err);
+}
+
+int store_children_each(struct store *s, const char *scope, const char *after, size_t max,
+                        void (*fn)(void *arg, const struct identity *id), void *arg,
+                        struct err *err)
+{
+    return each(s, query(s, Q_CHILDREN, scope, after), max, fn, arg, err);
+}
+
+int store_children_release(struct store *s, const char *scope, struct err *err)
+{
+    return store_change(s, query(s, Q_RELEASE, scope, NULL), err);
+}
+
+static int count(struct store *s, sqlite3_stmt *stmt, bool disabled_only, uint64_t *ret,
+                 struct err *err)
+{
     store_bind_u64(stmt, 3, disabled_only);
     if (store_step(s, stmt, err) < 0)
         return -1;
@@ -221,8 +254,35 @@ int store_identity_count(struct store *s, const char *device, bool disabled_only
     return 0;
 }
 
+int store_identity_count(struct store *s, const char *device, bool disabled_only, uint64_t *ret,
+                         struct err *err)
+{
+    return count(s, query(s, device ? Q_MODULE_COUNT : Q_DEVICE_COUNT, device, NULL), disabled_only,
+                 ret, err);
+}
+
+int store_hub_count(struct store *s, const char *hub, bool disabled_only, uint64_t *ret,
+                    struct err *err)
+{
+    return count(s, query(s, Q_HUB_COUNT, hub, NULL), disabled_only, ret, err);
+}
+
 /* ------------------------------------------------------------------------------------------ twins,
  * sessions, secrets */
+
+void store_read_twin(sqlite3_stmt *stmt, int at, struct twin_row *t)
+{
+    *t = (struct twin_row){
+        .version = store_column_u64(stmt, at),
+        .tags = xstrdup(store_column(stmt, at + 1)),
+        .desired = xstrdup(store_column(stmt, at + 2)),
+        .desired_meta = xstrdup(store_column(stmt, at + 3)),
+        .desired_version = store_column_u64(stmt, at + 4),
+        .reported = xstrdup(store_column(stmt, at + 5)),
+        .reported_meta = xstrdup(store_column(stmt, at + 6)),
+        .reported_version = store_column_u64(stmt, at + 7),
+    };
+}
 
 int store_twin_get(struct store *s, const char *device, const char *module, struct twin_row *ret,
                    struct err *err)
@@ -234,16 +294,7 @@ int store_twin_get(struct store *s, const char *device, const char *module, stru
         return -1;
     if (row == 0)
         return no_identity(device, module, err);
-    *ret = (struct twin_row){
-        .version = store_column_u64(stmt, 0),
-        .tags = xstrdup(store_column(stmt, 1)),
-        .desired = xstrdup(store_column(stmt, 2)),
-        .desired_meta = xstrdup(store_column(stmt, 3)),
-        .desired_version = store_column_u64(stmt, 4),
-        .reported = xstrdup(store_column(stmt, 5)),
-        .reported_meta = xstrdup(store_column(stmt, 6)),
-        .reported_version = store_column_u64(stmt, 7),
-    };
+    store_read_twin(stmt, 0, ret);
     (void)sqlite3_reset(stmt);
     return 0;
 }

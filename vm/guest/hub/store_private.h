@@ -19,10 +19,11 @@ struct store_part {
     size_t n_queries;
 };
 
-extern const struct store_part store_identities;  /* store_identity.c */
-extern const struct store_part store_messages;    /* store_c2d.c */
-extern const struct store_part store_authorities; /* store_authority.c */
-extern const struct store_part store_dps;         /* store_dps.c */
+extern const struct store_part store_identities;     /* store_identity.c */
+extern const struct store_part store_messages;       /* store_c2d.c */
+extern const struct store_part store_authorities;    /* store_authority.c */
+extern const struct store_part store_dps;            /* store_dps.c */
+extern const struct store_part store_configurations; /* store_config.c */
 
 /* Statement Q of PART with ?1 and ?2 bound; NULL binds null. Texts are borrowed until it is reset.
  */
@@ -39,5 +40,17 @@ int store_change(struct store *s, sqlite3_stmt *stmt, struct err *err);
 
 const char *store_column(sqlite3_stmt *stmt, int at); /* "" for null; until the next step */
 uint64_t store_column_u64(sqlite3_stmt *stmt, int at);
+
+/* The columns of an identity, and of its twin where the tables are joined. */
+#define STORE_IDENTITY_COLUMNS                                                                    \
+    "device, module, generation, managed_by, status_reason, primary_key, secondary_key, version," \
+    " disabled, iot_edge, created_ms, status_ms, hub, auth, primary_thumbprint,"                  \
+    " secondary_thumbprint, parents"
+#define STORE_IDENTITY_WIDTH 17
+/* Behind the twin's version. */
+#define STORE_TWIN_COLUMNS \
+    "tags, desired, desired_meta, desired_version, reported, reported_meta, reported_version"
+void store_read_identity(sqlite3_stmt *stmt, struct identity *id); /* from column 0 */
+void store_read_twin(sqlite3_stmt *stmt, int at, struct twin_row *t);
 
 #endif

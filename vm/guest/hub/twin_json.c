@@ -8,8 +8,8 @@
 
 #define LEVELS_MAX  10
 #define KEY_MAX     1024
-#define STRING_MAX  4096
-#define INTEGER_MAX 4503599627370496.0
+#define INTEGER_MIN (-4503599627370496.0)
+#define INTEGER_MAX 4503599627370495.0
 
 static int check_key(const char *key, const char *path, struct err *err)
 {
@@ -27,16 +27,21 @@ static int check_key(const char *key, const char *path, struct err *err)
     return 0;
 }
 
+static bool is_read_only(const char *key)
+{
+    return str_eq(key, "$version") || str_eq(key, "$metadata") || str_eq(key, "$etag");
+}
+
 static int check_value(const cJSON *value, const char *path, int level, struct err *err)
 {
-    if (cJSON_IsString(value) && strlen(value->valuestring) > STRING_MAX)
-        return err_set(err, ERR_INVALID, "%s: text is longer than %d bytes", path, STRING_MAX);
+    if (cJSON_IsString(value) && strlen(value->valuestring) > TWIN_TEXT_MAX)
+        return err_set(err, ERR_INVALID, "%s: text is longer than %d bytes", path, TWIN_TEXT_MAX);
     if (cJSON_IsNumber(value) && floor(value->valuedouble) == value->valuedouble &&
-        fabs(value->valuedouble) > INTEGER_MAX)
+        (value->valuedouble < INTEGER_MIN || value->valuedouble > INTEGER_MAX))
         return err_set(err, ERR_INVALID, "%s: the number is out of range", path);
     if (!cJSON_IsObject(value) && !cJSON_IsArray(value))
         return 0;
-    if (level >= LEVELS_MAX)
+    if (level > LEVELS_MAX)
         return err_set(err, ERR_INVALID, "%s: nested deeper than %d levels", path, LEVELS_MAX);
 
     size_t i = 0;
@@ -49,9 +54,7 @@ static int check_value(const cJSON *value, const char *path, int level, struct e
         } else {
             char name[80];
 
-            /* Top-level "$version" and "$metadata" come back from who read the twin; they are not
-             * stored. */
-            if (level == 0 && item->string[0] == '$')
+            if (level == 0 && is_read_only(item->string))
                 continue;
             if (check_key(item->string, path, err) < 0)
                 return -1;
@@ -69,6 +72,55 @@ int twin_json_check(const cJSON *section, const char *root, struct err *err)
     if (!cJSON_IsObject(section))
         return err_set(err, ERR_INVALID, "%s: must be an object", root);
     return check_value(section, root, 0, err);
+}
+
+bool twin_json_path(const char *path)
+{
+    char name[KEY_MAX + 1];
+
+    for (int level = 1;; level++) {
+        size_t len = strcspn(path, ".");
+
+        if (level > LEVELS_MAX || len > KEY_MAX)
+            return false;
+        memcpy(name, path, len);
+        name[len] = '\0';
+        if (check_key(name, "", NULL) < 0)
+            return false;
+        if (path[len] == '\0')
+            return true;
+        path += len + 1;
+    }
+}
+
+static size_t text_size(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text; text++)
+        n += (unsigned char)*text >= 0x20 && *text != 0x7f;
+    return n;
+}
+
+static size_t value_size(const cJSON *value, bool top)
+{
+    size_t n = 0;
+
+    if (cJSON_IsString(value))
+        return text_size(value->valuestring);
+    if (cJSON_IsNumber(value))
+        return 8;
+    if (cJSON_IsBool(value))
+        return 4;
+    for (const cJSON *item = value->child; item; item = item->next)
+        if (!(top && item->string && is_read_only(item->string)))
+            n += (item->string ? text_size(item->string) : 0) + value_size(item, false);
+    return n;
+}
+
+size_t twin_json_size(const cJSON *section)
+{
+    return value_size(section, true);
 }
 
 static void set_member(cJSON *object, const char *key, cJSON *take_value)

@@ -6,15 +6,35 @@
 #include "core/base/err.h"
 #include "core/base/json.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define TWIN_SECTION_MAX (32U << 10) /* desired, reported */
 #define TWIN_TAGS_MAX    (8U << 10)
+#define TWIN_TEXT_MAX    4096 /* one text in them */
+
+/* What a twin shows besides its identity, as bits. */
+enum twin_part {
+    TWIN_TAGS = 1,
+    TWIN_DESIRED = 2,
+    TWIN_REPORTED = 4,
+    TWIN_CONFIGURATIONS = 8,
+    TWIN_ALL = 15,
+};
 
 /* Checks what a twin section or a patch to one may hold: an object, at most 10 levels, keys,
- * strings and integers within IoT Hub's limits. The error names the JSON path, beginning with ROOT.
- */
+ * strings and integers within IoT Hub's limits. Of names with '$' only those that come back from
+ * who read the twin may be there, on the top level: $version, $metadata, $etag. The error names the
+ * JSON path, beginning with ROOT. */
 int twin_json_check(const cJSON *section, const char *root, struct err *err);
+
+/* What a section counts against its limit, as IoT Hub counts: names and texts without control
+ * characters, 8 bytes a number, 4 a truth value. */
+size_t twin_json_size(const cJSON *section);
+
+/* Whether "a.b.c" leads to a place that a twin section can have. */
+bool twin_json_path(const char *path);
 
 /* Puts PATCH into TARGET (changed in place): null deletes, objects merge, everything else replaces.
  * Members of PATCH whose names begin with '$' on the top level are left out. */

@@ -6,12 +6,12 @@
 #include "core/base/clock.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/clients.h"
+#include "vm/guest/hub/configuration.h"
 #include "vm/guest/hub/registry.h"
+#include "vm/guest/hub/store_config.h"
 #include "vm/guest/hub/twin_json.h"
 
 #include <string.h>
-
-static const char no_time[] = "0001-01-01T00:00:00Z";
 
 void twins_etag(uint64_t version, char *to, size_t size)
 {
@@ -43,12 +43,14 @@ static void replace_text(char **text, const cJSON *value)
     *text = buf_steal(&out);
 }
 
-static int check_size(const char *text, size_t max, const char *name, struct err *err)
+static int check_size(const cJSON *section, size_t max, const char *name, struct err *err)
 {
-    if (strlen(text) > max)
+    size_t size = twin_json_size(section);
+
+    if (size > max)
         return err_set(err, ERR_INVALID,
-                       "%s: %zu bytes are more than the %zu KB that a twin may have", name,
-                       strlen(text), max / 1024);
+                       "%s: %zu bytes are more than the %zu KB that a twin may have", name, size,
+                       max / 1024);
     return 0;
 }
 
@@ -110,18 +112,60 @@ static void show_identity(struct hub *hub, const struct identity *id, uint64_t v
     json_add_str(to, "deviceEtag", etag);
     json_add_str(to, "status", id->disabled ? "disabled" : "enabled");
     json_add_str_or_null(to, "statusReason", id->status_reason);
-    json_add_str(to, "statusUpdateTime", no_time);
-    json_add_str(to, "connectionState",
-                 clients_connected(hub->clients, id->device, id->module) ? "Connected"
-                                                                         : "Disconnected");
-    json_add_str(to, "lastActivityTime", no_time);
-    json_add_u64(to, "cloudToDeviceMessageCount", 0);
+    registry_add_time(to, "statusUpdateTime", id->status_ms);
+    registry_add_activity(hub, id, to);
     json_add_str(to, "authenticationType", registry_auth_word(id->auth));
-    cJSON *thumbs = json_add_obj(to, "x509Thumbprint");
-    json_add_str_or_null(thumbs, "primaryThumbprint", NULL);
-    json_add_str_or_null(thumbs, "secondaryThumbprint", NULL);
+    registry_add_thumbprints(id, to);
     json_add_str(to, "modelId", "");
     json_add_u64(to, "version", version);
+    if (id->module[0])
+        return;
+    json_add_bool(json_add_obj(to, "capabilities"), "iotEdge", id->iot_edge);
+    registry_add_scopes(id, to);
+}
+
+static void add_target(void *arg, const char *id, bool applied)
+{
+    json_add_str(json_add_obj(arg, id), "status", applied ? "Applied" : "Targeted");
+}
+
+static int show_configurations(struct hub *hub, const struct identity *id, cJSON *to,
+                               struct err *err)
+{
+    auto_json cJSON *list = cJSON_CreateObject();
+
+    if (store_target_each(hub->store, id->device, id->module, add_target, list, err) < 0)
+        return -1;
+    if (list->child)
+        json_add(to, "configurations", steal(list));
+    return 0;
+}
+
+int twins_document(struct hub *hub, const struct identity *id, const struct twin_row *t,
+                   unsigned parts, cJSON **ret, struct err *err)
+{
+    auto_json cJSON *out = cJSON_CreateObject();
+
+    show_identity(hub, id, t->version, out);
+    if (parts & TWIN_CONFIGURATIONS && show_configurations(hub, id, out, err) < 0)
+        return -1;
+    if (parts & TWIN_TAGS) {
+        cJSON *tags = parse_own(t->tags, err);
+
+        if (!tags)
+            return -1;
+        json_add(out, "tags", tags);
+    }
+
+    cJSON *properties = json_add_obj(out, "properties");
+
+    if ((parts & TWIN_DESIRED && show_section(t->desired, t->desired_meta, t->desired_version,
+                                              id->created_ms, properties, "desired", err) < 0) ||
+        (parts & TWIN_REPORTED && show_section(t->reported, t->reported_meta, t->reported_version,
+                                               id->created_ms, properties, "reported", err) < 0))
+        return -1;
+    *ret = steal(out);
+    return 0;
 }
 
 int twins_show(struct hub *hub, const char *device, const char *module, cJSON **ret,
@@ -129,33 +173,22 @@ int twins_show(struct hub *hub, const char *device, const char *module, cJSON **
 {
     auto_identity struct identity id = {0};
     auto_twin_row struct twin_row t = {0};
-    auto_json cJSON *out = cJSON_CreateObject();
 
     if (store_identity_get(hub->store, device, module, &id, err) < 0 ||
         store_twin_get(hub->store, device, module, &t, err) < 0)
         return -1;
-    show_identity(hub, &id, t.version, out);
+    return twins_document(hub, &id, &t, TWIN_ALL, ret, err);
+}
 
-    cJSON *tags = parse_own(t.tags, err);
+int twins_desired(struct hub *hub, const char *device, const char *module, cJSON **ret,
+                  struct err *err)
+{
+    auto_twin_row struct twin_row t = {0};
 
-    if (!tags)
+    if (store_twin_get(hub->store, device, module, &t, err) < 0)
         return -1;
-    if (module[0])
-        cJSON_Delete(tags); /* only devices have some */
-    else
-        json_add(out, "tags", tags);
-
-    cJSON *properties = json_add_obj(out, "properties");
-
-    if (show_section(t.desired, t.desired_meta, t.desired_version, id.created_ms, properties,
-                     "desired", err) < 0 ||
-        show_section(t.reported, t.reported_meta, t.reported_version, id.created_ms, properties,
-                     "reported", err) < 0)
-        return -1;
-    if (!module[0])
-        json_add_bool(json_add_obj(out, "capabilities"), "iotEdge", id.iot_edge);
-    *ret = steal(out);
-    return 0;
+    *ret = parse_own(t.desired, err);
+    return *ret ? 0 : -1;
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -170,9 +203,9 @@ static int store_section(const cJSON *now, const cJSON *patch, char **text, char
 
     if (!meta)
         return -1;
-    replace_text(text, now);
-    if (check_size(*text, TWIN_SECTION_MAX, name, err) < 0)
+    if (check_size(now, TWIN_SECTION_MAX, name, err) < 0)
         return -1;
+    replace_text(text, now);
     clock_format(when, sizeof(when), clock_wall_ms());
     twin_json_stamp(meta, patch, when, stamp_version);
     replace_text(meta_text, meta);
@@ -205,7 +238,7 @@ int twins_report(struct hub *hub, const char *device, const char *module, const 
     if (store_twin_put(hub->store, device, module, &t, err) < 0)
         return -1;
     *ret_version = t.reported_version;
-    return 0;
+    return configuration_follow_report(hub, device, module, err);
 }
 
 /* Changes the desired section of T. RET_PATCH: what the client is to be told. */
@@ -244,8 +277,10 @@ static int change_tags(struct twin_row *t, const cJSON *body, bool replace, stru
     if (!tags || twin_json_check(body, "tags", err) < 0)
         return -1;
     twin_json_merge(tags, body);
+    if (check_size(tags, TWIN_TAGS_MAX, "tags", err) < 0)
+        return -1;
     replace_text(&t->tags, tags);
-    return check_size(t->tags, TWIN_TAGS_MAX, "tags", err);
+    return 0;
 }
 
 /* Writes T and tells the client. PATCH may be NULL: desired did not change. */
@@ -264,14 +299,21 @@ static int finish_change(struct hub *hub, const char *device, const char *module
     return 0;
 }
 
+/* NULL also where it is null, as clients write what they do not want to change. */
+static const cJSON *part(const cJSON *of, const char *name)
+{
+    const cJSON *item = of ? json_get(of, name) : NULL;
+
+    return item && !cJSON_IsNull(item) ? item : NULL;
+}
+
 int twins_change(struct hub *hub, const char *device, const char *module, const cJSON *body,
                  bool replace, const char *etag, struct err *err)
 {
     auto_twin_row struct twin_row t = {0};
     auto_json cJSON *patch = NULL;
-    const cJSON *tags = json_get(body, "tags");
-    const cJSON *properties = json_get(body, "properties");
-    const cJSON *desired = properties ? json_get(properties, "desired") : NULL;
+    const cJSON *tags = part(body, "tags");
+    const cJSON *desired = part(part(body, "properties"), "desired");
     char now[16];
 
     if (!cJSON_IsObject(body))
@@ -285,7 +327,9 @@ int twins_change(struct hub *hub, const char *device, const char *module, const 
         return -1;
     if (desired && change_desired(&t, desired, replace, &patch, err) < 0)
         return -1;
-    return finish_change(hub, device, module, &t, patch, err);
+    if (finish_change(hub, device, module, &t, patch, err) < 0)
+        return -1;
+    return tags ? configuration_follow(hub, device, module, err) : 0;
 }
 
 int twins_deploy(struct hub *hub, const char *device, const char *module, const cJSON *desired,

@@ -18,6 +18,12 @@ int twins_report(struct hub *hub, const char *device, const char *module, const 
 /* The twin as the service API shows it, for the caller. */
 int twins_show(struct hub *hub, const char *device, const char *module, cJSON **ret,
                struct err *err);
+/* The same of what was read already, with only the PARTS of enum twin_part. */
+int twins_document(struct hub *hub, const struct identity *id, const struct twin_row *t,
+                   unsigned parts, cJSON **ret, struct err *err);
+/* The desired section alone, as it is stored. */
+int twins_desired(struct hub *hub, const char *device, const char *module, cJSON **ret,
+                  struct err *err);
 
 /* {"tags":{},"properties":{"desired":{}}}, each optional: merged, or with REPLACE put in place of
  * what is there. ETAG: what the twin must still be, or NULL. ERR_INVALID, ERR_BUSY (another etag),
