@@ -1,4 +1,4 @@
-// Starts a hub of the test's own, then the test beside it, and looks at how both end. Run through run.sh, which gives it a network.
+// Starts a hub of the test's own, then the test beside it, and looks at how both end. Run through tests/support/sdk.sh, which gives it a network.
 //   node launch.js TEST.js
 'use strict';
 

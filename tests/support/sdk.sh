@@ -1,8 +1,8 @@
 #!/bin/bash
 # One test of Microsoft's SDKs against a hub of its own, in a network of its own.
 #
-#   tests/sdk/run.sh install            puts the SDKs into build/sdk, once for each lock file
-#   tests/sdk/run.sh tests/sdk/test_NAME.js
+#   tests/support/sdk.sh install            puts the SDKs into build/sdk, once for each lock file
+#   tests/support/sdk.sh tests/sdk/test_NAME.js
 set -eu
 cd "$(dirname "$0")/../.."
 modules=$PWD/build/sdk
