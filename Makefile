@@ -25,7 +25,10 @@ DEPS_RUN := qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients dns
 	openssh-client docker-registry skopeo ncurses-base
 DEPS_TEST := libcriterion-dev libvterm-dev clang clang-tidy clang-format libclang-rt-14-dev cppcheck codespell \
 	shellcheck openssh-server tmux mosquitto-clients jq socat curl git procps iproute2 \
-	podman crun netavark aardvark-dns
+	podman crun netavark aardvark-dns swtpm
+# Microsoft's SDKs; where node comes with an npm of its own, that is as good.
+DEPS_TEST += $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
+DEPS_BENCH := mosquitto
 
 # ---------------------------------------------------------------------------------------------- flags
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wundef -Wvla -Wwrite-strings -Wpointer-arith -Wcast-qual \
@@ -108,7 +111,7 @@ BINS := $(foreach p,$(PROGRAMS),$(if $(wildcard $(MAIN.$(p))),$(BUILD)/$(p)))
 .SECONDARY:
 .SECONDEXPANSION:
 .SUFFIXES:
-.PHONY: all run deps deps-test bundle test unit integration e2e asan fuzz fuzz-run tidy cppcheck scan lint fmt \
+.PHONY: all run deps deps-test bundle test unit integration sdk e2e asan fuzz fuzz-run tidy cppcheck scan lint fmt \
 	fmt-check bench check install clean help
 
 all: $(BINS)
@@ -118,7 +121,7 @@ help:
 	  'make check        set this machine up and pass every test (what CI runs)' \
 	  'make all          build the programs into build/MODE (MODE=debug|release|asan|tsan|cov)' \
 	  'make bundle       build the guest image into build/bundle' \
-	  'make unit integration e2e    one kind of tests' \
+	  'make unit integration sdk e2e    one kind of tests' \
 	  'make bench        measure, each figure beside a peer in the same run' \
 	  'make fuzz-run T=60           every fuzz target for T seconds' \
 	  'make lint fmt-check tidy cppcheck scan    static checks' \
@@ -223,13 +226,16 @@ unit: $(BUILD)/test-unit
 	@tests/run.sh unit $(BUILD)
 integration: all $(INTEGRATION) $(TEST_TOOLS)
 	@tests/run.sh integration $(BUILD)
+sdk: all
+	@tests/run.sh sdk $(BUILD)
 e2e:
 	@$(MAKE) --no-print-directory MODE=release all bundle $(patsubst %.c,build/release/%,$(wildcard tests/tools/*.c))
 	@tests/run.sh e2e build/release
 test: unit integration
 asan:
-	@$(MAKE) --no-print-directory MODE=asan unit integration
+	@$(MAKE) --no-print-directory MODE=asan unit integration sdk
 bench: deps-test
+	$(call need,$(DEPS_BENCH))
 	@$(MAKE) --no-print-directory MODE=release all bundle bench-build
 	@tests/run.sh bench build/release
 bench-build: $(BENCHES) $(TEST_TOOLS)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs one kind of tests and adds up what passed and failed, or, as `check`, all of them in the order in which mistakes show soonest.
 #
-#   tests/run.sh unit|integration|e2e|bench BUILD-DIR
+#   tests/run.sh unit|integration|sdk|e2e|bench BUILD-DIR
 #   tests/run.sh fuzz BUILD-DIR SECONDS-EACH
 #   tests/run.sh check
 #
@@ -69,13 +69,16 @@ run_programs() { # KIND BUILD LIMIT
     export BERTH_BUILD=$PWD/$2
     rm -f "$2"/san.*
     export ASAN_OPTIONS=log_path=$PWD/$2/san UBSAN_OPTIONS=log_path=$PWD/$2/san:print_stacktrace=1
-    for source in tests/"$1"/*.sh tests/"$1"/*.c; do
+    for source in tests/"$1"/*.sh tests/"$1"/*.c tests/"$1"/test_*.js; do
         [ -e "$source" ] || continue
         name=$(basename "${source%.*}")
         [ -z "${ONLY:-}" ] || [ "$name" = "$ONLY" ] || continue
-        command=$source
-        [ "${source##*.}" = sh ] || command=$2/tests/$1/$name
-        run_program "$name" "$logs/$1-$name.log" "$3" "$command"
+        case ${source##*.} in
+        sh) command=("$source") ;;
+        c) command=("$2/tests/$1/$name") ;;
+        js) command=(tests/support/sdk.sh "$source") ;;
+        esac
+        run_program "$name" "$logs/$1-$name.log" "$3" "${command[@]}"
     done
     if compgen -G "$2/san.*" >/dev/null; then
         head -n 60 "$2"/san.*
@@ -136,6 +139,14 @@ run_check() {
 case ${1:-} in
 unit) run_unit "$2" ;;
 integration) run_programs integration "$2" 300 ;;
+sdk)
+    if tests/support/sdk.sh install >"$logs/sdk-install.log" 2>&1; then
+        run_programs sdk "$2" 120
+    else
+        tail -n 20 "$logs/sdk-install.log"
+        count 'sdk packages' 0 1
+    fi
+    ;;
 e2e) run_programs e2e "$2" 1200 ;;
 bench)
     export BERTH_BUILD=$PWD/$2

@@ -27,10 +27,10 @@ hub_kill() {
 part() { tr ';' '\n' <<<"$1" | sed -n "s/^$2=//p"; }
 urlencode() { jq -Rr @uri <<<"$1"; }
 
-# A service token from the sandbox's own connection string.
-hub_token() {
+# A service token from one of the sandbox's own connection strings, which FILTER finds in its record.
+hub_token() { # FILTER
     local service host key expiry resource signature
-    service=$(jq -r .serviceConnectionString "$work/hub/sandbox.json")
+    service=$(jq -r "$1" "$work/hub/sandbox.json")
     host=$(part "$service" HostName)
     key=$(part "$service" SharedAccessKey | base64 -d | od -An -tx1 | tr -d ' \n')
     expiry=$(($(date +%s) + 3600))
@@ -43,9 +43,17 @@ hub_token() {
 hub_call() { # METHOD PATH [CURL-ARGS...]
     local method=$1 path=$2
     shift 2
-    [ -n "${hub_auth:-}" ] || hub_auth=$(hub_token)
+    [ -n "${hub_auth:-}" ] || hub_auth=$(hub_token .serviceConnectionString)
     curl -sf --max-time 20 --cacert "$work/hub/ca.pem" -X "$method" -H "Authorization: $hub_auth" \
         -H 'Content-Type: application/json' "https://localhost:$hub_https$path?api-version=2021-04-12" "$@"
+}
+
+# The same of the provisioning service.
+dps_call() { # METHOD PATH [CURL-ARGS...]
+    local method=$1 path=$2
+    shift 2
+    curl -sf --max-time 20 --cacert "$work/hub/ca.pem" -X "$method" -H "Authorization: $(hub_token .dps.serviceConnectionString)" \
+        -H 'Content-Type: application/json' "https://localhost:$hub_https$path?api-version=2021-10-01" "$@"
 }
 
 # The connection string of a new edge device, with the port that the test's hub has.
