@@ -25,6 +25,13 @@ static const struct {
     {"device", RIGHT_DEVICE},
     {"registryRead", RIGHT_REGISTRY_READ},
     {"registryReadWrite", RIGHT_REGISTRY_READ | RIGHT_REGISTRY_WRITE},
+    /* of the provisioning service */
+    {"provisioningserviceowner", RIGHT_ENROLMENT_READ | RIGHT_ENROLMENT_WRITE |
+                                     RIGHT_REGISTRATION_READ | RIGHT_REGISTRATION_WRITE},
+    {"enrollmentread", RIGHT_ENROLMENT_READ},
+    {"enrollmentwrite", RIGHT_ENROLMENT_READ | RIGHT_ENROLMENT_WRITE},
+    {"registrationstatusread", RIGHT_REGISTRATION_READ},
+    {"registrationstatuswrite", RIGHT_REGISTRATION_READ | RIGHT_REGISTRATION_WRITE},
 };
 
 void auth_make_key(char *to, size_t size)

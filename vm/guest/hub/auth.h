@@ -14,6 +14,11 @@ enum auth_right {
     RIGHT_SERVICE = 4,
     RIGHT_DEVICE = 8, /* connect as any device */
     RIGHT_OWN = 16,   /* a device's own token: its own modules */
+    /* of the provisioning service */
+    RIGHT_ENROLMENT_READ = 32,
+    RIGHT_ENROLMENT_WRITE = 64,
+    RIGHT_REGISTRATION_READ = 128,
+    RIGHT_REGISTRATION_WRITE = 256,
 };
 
 struct auth {

@@ -285,6 +285,23 @@ int registry_delete(struct hub *hub, const char *device, const char *module, con
     return 0;
 }
 
+int registry_move(struct hub *hub, const char *device, const char *hub_name, struct err *err)
+{
+    auto_identity struct identity id = {0};
+    const char *name = str_eq(hub_name, hub->hubs[0]) ? "" : hub_name;
+
+    if (store_identity_get(hub->store, device, "", &id, err) < 0)
+        return -1;
+    if (str_eq(id.hub, name))
+        return 0;
+    STR_SET(id.hub, name);
+    id.version++;
+    if (store_identity_put(hub->store, &id, err) < 0)
+        return -1;
+    clients_drop(hub->clients, device, NULL);
+    return 0;
+}
+
 /* An entry of modulesContent may name a module that has no identity yet: the hub makes it. */
 static int need_module(struct hub *hub, const char *device, const char *module, struct err *err)
 {

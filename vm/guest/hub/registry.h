@@ -23,6 +23,10 @@ int registry_put(struct hub *hub, const char *device, const char *module, const 
 int registry_delete(struct hub *hub, const char *device, const char *module, const char *if_match,
                     struct err *err);
 
+/* Puts a device on the hub HUB_NAME with all that it has. Where it was on another one, its
+ * connection ends. */
+int registry_move(struct hub *hub, const char *device, const char *hub_name, struct err *err);
+
 /* Checks and applies a deployment manifest to a device. */
 int registry_deploy(struct hub *hub, const char *device, const cJSON *manifest, struct err *err);
 

@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
+#include "vm/guest/hub/dps.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -30,7 +31,7 @@ static const struct {
     {ERR_SYSTEM, 500, "ServerError", "ServerError", 500001, 500001}, /* last: all others */
 };
 
-static const struct rest_table *const tables[] = {&hub_routes};
+static const struct rest_table *const tables[] = {&hub_routes, &dps_routes};
 
 void rest_reply_json(struct http_exchange *x, int status, const cJSON *body)
 {

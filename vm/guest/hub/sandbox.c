@@ -10,6 +10,7 @@
 #include "core/io/child.h"
 #include "vm/guest/hub/certs.h"
 #include "vm/guest/hub/clients.h"
+#include "vm/guest/hub/dps.h"
 #include "vm/guest/hub/events.h"
 #include "vm/guest/hub/methods.h"
 #include "vm/guest/hub/oci_registry.h"
@@ -97,23 +98,41 @@ static void on_renew(uv_timer_t *timer)
 /* ------------------------------------------------------------------------------------------
  * sandbox.json */
 
+static int add_connection_string(struct sandbox *s, cJSON *to, const char *policy, struct err *err)
+{
+    auto_secret struct secret key = {0};
+    auto_wiped_buf struct buf text = {0};
+
+    if (auth_policy_key(s->hub.store, policy, &key, err) < 0)
+        return -1;
+    buf_printf(&text, "HostName=%s;SharedAccessKeyName=%s;SharedAccessKey=%s", s->options->host,
+               policy, key.data);
+    json_add_str(to, "serviceConnectionString", text.data);
+    return 0;
+}
+
+static int add_dps(struct sandbox *s, cJSON *record, struct err *err)
+{
+    cJSON *dps = json_add_obj(record, "dps");
+
+    json_add_str(dps, "host", s->options->host);
+    json_add_str(dps, "idScope", dps_id_scope(s->hub.dps));
+    return add_connection_string(s, dps, "provisioningserviceowner", err);
+}
+
 static int write_record(struct sandbox *s, struct err *err)
 {
     auto_json cJSON *record = cJSON_CreateObject();
-    auto_secret struct secret key = {0};
     auto_wiped_buf struct buf text = {0};
     auto_free char *path = path_in(s, "sandbox.json");
     auto_free char *ca = path_in(s, "ca.pem");
 
-    if (auth_policy_key(s->hub.store, "iothubowner", &key, err) < 0)
+    if (add_connection_string(s, record, "iothubowner", err) < 0 || add_dps(s, record, err) < 0)
         return -1;
-    buf_printf(&text, "HostName=%s;SharedAccessKeyName=iothubowner;SharedAccessKey=%s",
-               s->options->host, key.data);
     json_add_str(record, "host", s->options->host);
     json_add_u64(record, "mqttPort", s->options->mqtt_port);
     json_add_u64(record, "httpsPort", s->options->https_port);
     json_add_str(record, "caFile", ca);
-    json_add_str(record, "serviceConnectionString", text.data);
     if (s->options->registry_port) {
         cJSON *registry = json_add_obj(record, "registry");
 
@@ -123,7 +142,6 @@ static int write_record(struct sandbox *s, struct err *err)
     json_add_u64(record, "pid", (uint64_t)getpid());
     json_add_u64(record, "pidStart", child_start_time(getpid()));
     json_add_str(record, "serverVersion", BERTH_VERSION);
-    buf_wipe(&text);
     json_print(&text, record);
     return file_write(path, text.data, text.len, 0600, err);
 }
@@ -203,7 +221,7 @@ static int open_parts(struct sandbox *s, struct err *err)
     struct hub *hub = &s->hub;
 
     if (take_folder(s, err) < 0 || certs_prepare(s->options->dir, s->names, NULL, err) < 0 ||
-        load_tls(s, err) < 0 || open_store(s, err) < 0)
+        load_tls(s, err) < 0 || open_store(s, err) < 0 || !(hub->dps = dps_new(hub, err)))
         return -1;
     hub->events = events_new();
     hub->methods = methods_new(hub);
@@ -252,6 +270,7 @@ void sandbox_close(struct sandbox *s)
     clients_free(s->hub.clients);
     methods_free(s->hub.methods);
     events_free(s->hub.events);
+    dps_free(s->hub.dps);
     store_close(s->hub.store);
     tls_server_free(s->tls);
     if (s->lock >= 0)

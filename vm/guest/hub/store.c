@@ -27,6 +27,7 @@ static const struct store_part transactions = {
 static const struct store_part *const parts[] = {
     &transactions,
     &store_identities,
+    &store_dps,
 };
 
 /* What brings a database of version N (its index) to version N + 1, before the schema is applied.

@@ -20,6 +20,7 @@ struct store_part {
 };
 
 extern const struct store_part store_identities; /* store_identity.c */
+extern const struct store_part store_dps;        /* store_dps.c */
 
 /* Statement Q of PART with ?1 and ?2 bound; NULL binds null. Texts are borrowed until it is reset.
  */
