@@ -10,15 +10,50 @@
 #define CLOUD_TEXT_MAX 1024
 
 static const struct cloud_error cloud_errors[] = {
+    /* The Device Provisioning Service: before the hub, whose codes it shares */
+    {"dps_busy", "provisioning service is too busy|provisioning service answered 5",
+     "the Device Provisioning Service is busy or has a fault of its own",
+     "many devices register at once; an outage in the cloud",
+     "Nothing: the runtime tries again by itself.", true},
+    {"dps_refused", "provisioning service refused",
+     "the Device Provisioning Service refused the device's key or certificate",
+     "the key is of another enrolment, or is the group's own instead of the one derived for this "
+     "device; the certificate is not of the enrolled authority; the machine's clock is wrong",
+     "Check the clock, then compare the registration ID and the key or certificate with the "
+     "enrolment.",
+     false},
+    {"dps_unknown", "provisioning service knows no",
+     "the Device Provisioning Service has no enrolment for this device",
+     "the ID scope or the registration ID is spelled differently; the enrolment was deleted",
+     "Compare the ID scope and the registration ID with the service's portal page.", false},
+    {"dps_disabled", "enrolment of this device disabled",
+     "the device's enrolment is disabled in the Device Provisioning Service",
+     "an administrator has disabled it", "Have the enrolment enabled, then try again.", false},
+    {"dps_no_hub", "could not assign the device to a hub",
+     "the Device Provisioning Service could not give the device a hub",
+     "no hub is linked to the service; the allocation function refused; the hub is full",
+     "Have the service's linked hubs and the enrolment's allocation checked.", false},
+    {"dps_late", "has not assigned the device in time",
+     "the Device Provisioning Service did not finish the assignment",
+     "an allocation function that hangs; an outage in the cloud",
+     "Wait; the runtime tries again by itself.", true},
+    {"dps_tpm", "accept the tpm's answer|has a tpm's enrolment",
+     "the TPM's proof does not fit the enrolment",
+     "the enrolment was made with another TPM's endorsement key; the VM's TPM was made anew",
+     "Enter this TPM's endorsement key in the enrolment.", false},
+    {"tpm_missing", "no tpm can be used", "this machine has no TPM that can be used",
+     "the VM was made without a TPM; another program holds it",
+     "Give the VM a TPM, or provision with another method.", false},
     /* IoT Hub */
     {"quota_used_up", "403002|quota exceeded", "the IoT Hub's daily message quota is used up",
      "too many messages today for the hub's size",
      "Wait until 00:00 UTC, or have the hub enlarged.", true},
-    {"device_unknown", "404001|devicenotfound|device not found|not registered|deleted in the hub",
+    {"device_unknown",
+     "404001|devicenotfound|device not found|not registered|deleted in the hub|knows no iot edge "
+     "device",
      "the IoT Hub does not know this device",
      "the device name is spelled differently (capital letters count); the string is of another "
-     "hub; "
-     "the device was deleted",
+     "hub; the device was deleted, or made without IoT Edge",
      "Compare the device name letter by letter with the hub's list, then enter the connection "
      "string again.",
      false},

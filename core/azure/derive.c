@@ -3,38 +3,37 @@
 
 #include "core/azure/base64.h"
 
+#include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <string.h>
 
-static void give(const unsigned char bytes[32], struct secret *ret)
+int derive_hmac(const void *key, size_t key_len, const void *data, size_t len,
+                unsigned char ret[DERIVE_BYTES], struct err *err)
 {
-    auto_wiped_buf struct buf text = {0};
-    base64_encode(bytes, 32, &text);
-    secret_set(ret, text.data, text.len);
+    unsigned int size = DERIVE_BYTES;
+    if (key_len > INT_MAX || !HMAC(EVP_sha256(), key, (int)key_len, data, len, ret, &size))
+        return err_set(err, ERR_BUG, "HMAC-SHA256 failed");
+    return 0;
 }
 
 int derive_key(const char *key_base64, const char *text, struct secret *ret_key_base64,
                struct err *err)
 {
-    auto_wiped_buf struct buf key = {0};
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    if (base64_decode(key_base64, strlen(key_base64), &key, err) < 0)
+    auto_wiped_buf struct buf key = {0}, derived = {0};
+    unsigned char digest[DERIVE_BYTES];
+    if (base64_decode(key_base64, strlen(key_base64), &key, err) < 0 ||
+        derive_hmac(buf_str(&key), key.len, text, strlen(text), digest, err) < 0)
         return -1;
-    if (!HMAC(EVP_sha256(), buf_str(&key), (int)key.len, (const unsigned char *)text, strlen(text),
-              digest, NULL))
-        return err_set(err, ERR_BUG, "HMAC-SHA256 failed");
-    give(digest, ret_key_base64);
+    base64_encode(digest, sizeof(digest), &derived);
+    secret_set(ret_key_base64, derived.data, derived.len);
     explicit_bzero(digest, sizeof(digest));
     return 0;
 }
 
-void derive_random(struct secret *ret_key_base64)
+void derive_random(unsigned char ret[DERIVE_BYTES])
 {
-    unsigned char bytes[32];
-    if (RAND_bytes(bytes, sizeof(bytes)) != 1)
+    if (RAND_bytes(ret, DERIVE_BYTES) != 1)
         abort(); /* no entropy: nothing could be done safely */
-    give(bytes, ret_key_base64);
-    explicit_bzero(bytes, sizeof(bytes));
 }

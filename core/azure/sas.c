@@ -4,14 +4,13 @@
 #include "core/azure/sas.h"
 
 #include "core/azure/base64.h"
+#include "core/azure/derive.h"
 #include "core/azure/percent.h"
 #include "core/base/str.h"
 
 #include <ctype.h>
 #include <inttypes.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,25 +18,29 @@
 #define SAS_TOKEN_MAX  4096
 #define SAS_EXPIRY_MAX UINT64_C(253402300800) /* year 10000 */
 
-/* HMAC-SHA256 over SR, LF, EXPIRY. */
-static int sign(const char *sr, uint64_t expiry_s, const char *key_base64, unsigned char to[32],
-                struct err *err)
+/* Over SR, LF, EXPIRY. */
+static int sign(const struct sas_signer *signer, const char *sr, uint64_t expiry_s,
+                unsigned char to[32], struct err *err)
 {
-    auto_wiped_buf struct buf key = {0};
     auto_buf struct buf text = {0};
-    unsigned int len = 32;
+
+    buf_printf(&text, "%s\n%" PRIu64, sr, expiry_s);
+    return signer->sign(signer->arg, text.data, text.len, to, err);
+}
+
+static int sign_with_key(const void *arg, const void *text, size_t len, unsigned char ret[32],
+                         struct err *err)
+{
+    const char *key_base64 = arg;
+    auto_wiped_buf struct buf key = {0};
 
     if (base64_decode(key_base64, strlen(key_base64), &key, err) < 0)
         return err_wrap(err, "key");
-    buf_printf(&text, "%s\n%" PRIu64, sr, expiry_s);
-    if (!HMAC(EVP_sha256(), key.data, (int)key.len, (const unsigned char *)text.data, text.len, to,
-              &len))
-        return err_set(err, ERR_SYSTEM, "cannot compute a signature");
-    return 0;
+    return derive_hmac(buf_str(&key), key.len, text, len, ret, err);
 }
 
-int sas_make(const char *resource, const char *key_base64, uint64_t expiry_s, const char *policy,
-             struct secret *ret_token, struct err *err)
+int sas_make_with(const struct sas_signer *signer, const char *resource, uint64_t expiry_s,
+                  const char *policy, struct secret *ret_token, struct err *err)
 {
     auto_buf struct buf sr = {0};
     auto_wiped_buf struct buf sig = {0};
@@ -45,7 +48,7 @@ int sas_make(const char *resource, const char *key_base64, uint64_t expiry_s, co
     unsigned char signature[32];
 
     percent_encode(resource, strlen(resource), &sr);
-    if (sign(buf_str(&sr), expiry_s, key_base64, signature, err) < 0)
+    if (sign(signer, buf_str(&sr), expiry_s, signature, err) < 0)
         return -1;
     base64_encode(signature, sizeof(signature), &sig);
     buf_printf(&token, SAS_PREFIX "sr=%s&sig=", buf_str(&sr));
@@ -57,6 +60,13 @@ int sas_make(const char *resource, const char *key_base64, uint64_t expiry_s, co
     }
     secret_set(ret_token, token.data, token.len);
     return 0;
+}
+
+int sas_make(const char *resource, const char *key_base64, uint64_t expiry_s, const char *policy,
+             struct secret *ret_token, struct err *err)
+{
+    return sas_make_with(&(struct sas_signer){sign_with_key, key_base64}, resource, expiry_s,
+                         policy, ret_token, err);
 }
 
 static int parse_sr(const char *value, size_t len, struct sas *s, struct err *err)
@@ -167,7 +177,8 @@ int sas_parse(const char *token, size_t len, struct sas *ret, struct err *err)
 bool sas_signed_by(const struct sas *s, const char *key_base64)
 {
     unsigned char expected[32];
-    bool same = sign(s->sr, s->expiry_s, key_base64, expected, NULL) == 0 &&
+    bool same = sign(&(struct sas_signer){sign_with_key, key_base64}, s->sr, s->expiry_s, expected,
+                     NULL) == 0 &&
                 CRYPTO_memcmp(expected, s->signature, sizeof(expected)) == 0;
 
     explicit_bzero(expected, sizeof(expected));

@@ -6,6 +6,7 @@
 #include "core/base/secret.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define SAS_SKEW_S 300 /* a token is still good this long after its end: clocks differ */
@@ -14,6 +15,15 @@
  * signed with the base64 KEY, good until EXPIRY_S. */
 int sas_make(const char *resource, const char *key_base64, uint64_t expiry_s, const char *policy,
              struct secret *ret_token, struct err *err);
+
+/* Who signs: a key in memory, in a key store, in a TPM. SIGN gives HMAC-SHA256 of TEXT. */
+struct sas_signer {
+    int (*sign)(const void *arg, const void *text, size_t len, unsigned char ret[32],
+                struct err *err);
+    const void *arg;
+};
+int sas_make_with(const struct sas_signer *signer, const char *resource, uint64_t expiry_s,
+                  const char *policy, struct secret *ret_token, struct err *err);
 
 struct sas {
     char resource[600]; /* decoded sr */

@@ -23,6 +23,7 @@ struct http_call {
     http_data_fn on_data;
     http_done_fn done;
     void *arg;
+    struct buf headers; /* of the answer: "name:value\n" */
     struct buf body;
     size_t body_max;
     size_t header_seen; /* bytes before the headers were complete */
@@ -45,6 +46,7 @@ static void on_handle_closed(uv_handle_t *handle)
     struct http_call *c = handle->data;
     if (--c->handles)
         return;
+    buf_done(&c->headers);
     buf_wipe(&c->body);
     buf_wipe(&c->held);
     free(c->what);
@@ -89,11 +91,34 @@ void http_call_cancel(struct http_call *c)
 
 /* ---- the parser's callbacks ---- */
 
+static int on_header_text(llhttp_t *parser, const char *at, size_t len)
+{
+    struct http_call *c = parser->data;
+    buf_append(&c->headers, at, len);
+    return HPE_OK;
+}
+
+static int on_header_name_end(llhttp_t *parser)
+{
+    struct http_call *c = parser->data;
+    buf_putc(&c->headers, ':');
+    return HPE_OK;
+}
+
+static int on_header_value_end(llhttp_t *parser)
+{
+    struct http_call *c = parser->data;
+    buf_putc(&c->headers, '\n');
+    return HPE_OK;
+}
+
 static int on_headers_complete(llhttp_t *parser)
 {
     struct http_call *c = parser->data;
-    if (parser->status_code < 200) /* 100 Continue and the like: the answer follows */
+    if (parser->status_code < 200) { /* 100 Continue and the like: the answer follows */
+        buf_clear(&c->headers);
         return 0;
+    }
     c->headers_done = true;
     c->streaming = c->on_data && parser->status_code < 300;
     if (c->streaming)
@@ -131,6 +156,10 @@ static int on_message_complete(llhttp_t *parser)
 }
 
 static const llhttp_settings_t http_settings = {
+    .on_header_field = on_header_text,
+    .on_header_field_complete = on_header_name_end,
+    .on_header_value = on_header_text,
+    .on_header_value_complete = on_header_value_end,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
     .on_message_complete = on_message_complete,
@@ -237,6 +266,16 @@ static void on_turn(uv_timer_t *timer)
         call_finish(c);
     else
         stream_pause(c->stream, false);
+}
+
+bool http_call_header(const struct http_call *c, const char *name, char *to, size_t size)
+{
+    size_t len = strlen(name);
+    const char *end = NULL;
+    for (const char *at = buf_str(&c->headers); (end = strchr(at, '\n')); at = end + 1)
+        if (strncasecmp(at, name, len) == 0 && at[len] == ':')
+            return str_format(to, size, "%.*s", (int)(end - at - (ptrdiff_t)len - 1), at + len + 1);
+    return false;
 }
 
 void http_call_resume(struct http_call *c)

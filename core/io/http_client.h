@@ -39,6 +39,10 @@ struct http_call *http_call_start(struct dialer *dialer, uv_loop_t *loop, const 
                                   const struct http_request *request, http_data_fn data_fn,
                                   http_done_fn done, void *arg);
 
+/* Copies the value of the answer's header NAME (any case; the first of that name) to TO; only in
+ * DONE or after the first data. False where there is none or it does not fit. */
+bool http_call_header(const struct http_call *call, const char *name, char *to, size_t size);
+
 /* Ends the call; DONE does not come. */
 void http_call_cancel(struct http_call *call);
 void http_call_resume(struct http_call *call);

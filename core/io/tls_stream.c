@@ -434,6 +434,12 @@ struct dialer *dialer_tls_new(uv_loop_t *loop, const char *ca_file, const char *
     return &d->base;
 }
 
+int dialer_tls_show(struct dialer *base, const char *cert_file, const char *key_file,
+                    struct err *err)
+{
+    return tls_client_show(((struct tls_dialer *)base)->client, cert_file, key_file, err);
+}
+
 void dialer_tls_free(struct dialer *base)
 {
     struct tls_dialer *d = (struct tls_dialer *)base;

@@ -11,6 +11,10 @@
  * ERR_PROTOCOL. */
 struct dialer *dialer_tls_new(uv_loop_t *loop, const char *ca_file, const char *proxy,
                               struct err *err);
+/* Its streams show a certificate where the server asks for one. PEM files: chain, leaf first, and
+ * key. */
+int dialer_tls_show(struct dialer *base, const char *cert_file, const char *key_file,
+                    struct err *err);
 void dialer_tls_free(struct dialer *base); /* when no stream of it is left; NULL is fine */
 
 #endif

@@ -72,7 +72,7 @@ refused() { # NAME TEXT WANTED-IN-THE-LINE
 }
 refused 'check-config: not TOML' 'x = ' 'line 1: a value is missing'
 refused 'check-config: no provisioning' 'x = 1' '[provisioning] is missing'
-refused 'check-config: a source it cannot do' $'[provisioning]\nsource = "dps"' 'line 2: provisioning.source'
+refused 'check-config: a source it cannot do' $'[provisioning]\nsource = "none"' 'line 2: provisioning.source'
 step 'the hub starts' hub_start
 string=$(hub_device edge-1)
 write_config "$string"
@@ -177,7 +177,7 @@ case $BERTH_BUILD in
 esac
 edged_stop
 check 'the hub is told of the end: 406' hub_reported edge-1 '.lastDesiredStatus.code == 406 and .modules.one.runtimeStatus == "unknown"'
-check 'its files are private' same "$(stat -c %a "$work/edged" "$work/edged/agent.json" "$work/edged/master.key" | tr '\n' ' ')" '700 600 600 '
+check 'its files are private' same "$(stat -c %a "$work/edged" "$work/edged/agent.json" "$work/edged/keys" "$work"/edged/keys/*.key "$work/edged/identities.json" | tr '\n' ' ')" '700 600 700 600 600 600 '
 
 # ---- a hub that says no
 cloud_says() { # NAME STATE TEXT

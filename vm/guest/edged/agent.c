@@ -19,6 +19,7 @@ struct agent {
     uv_loop_t *loop;
     struct docker *docker;
     const struct config *config;
+    const struct device *device; /* NULL: not known yet */
     struct containers *containers;
     uv_timer_t *timer; /* the next pass */
     char *state_path;
@@ -26,6 +27,8 @@ struct agent {
     void *arg;
 
     cJSON *desired; /* of the deployment that is in force */
+    cJSON *waiting; /* until the former device's containers are gone */
+    bool purging;   /* them */
     struct deployment deployment;
     bool deployed;
     uint64_t seen_version;
@@ -82,7 +85,7 @@ static void forget_gone(struct agent *a)
 static void save(struct agent *a)
 {
     struct err err;
-    if (agent_state_write(a->state_path, a->config, a->desired, a->tracks, a->n_tracks, &err) < 0)
+    if (agent_state_write(a->state_path, a->device, a->desired, a->tracks, a->n_tracks, &err) < 0)
         log_error("agent", "the state could not be saved: %s", err.msg);
 }
 
@@ -148,10 +151,11 @@ static void begin(struct agent *a, const struct plan_item *item)
     if (!track)
         return;
     const struct create_context context = {
-        .device_id = a->config->hub.device_id,
-        .hub = a->config->hub.host,
+        .device_id = a->device->id,
+        .hub = a->device->hub,
         .hostname = a->config->hostname,
         .network = a->config->network,
+        .network_options = a->config->network_options,
         .log_options = a->deployment.log_options,
         .elevated = a->config->elevated,
     };
@@ -177,6 +181,17 @@ static bool earlier_busy(const struct agent *a, uint32_t order)
     return false;
 }
 
+/* Nothing of the former device is left: from now on the state is this one's. */
+static void end_purge(struct agent *a)
+{
+    auto_json cJSON *waiting = steal(a->waiting);
+    log_info("agent", "the former device's modules are gone");
+    a->purging = a->deployed = false;
+    save(a);
+    if (waiting)
+        agent_desire(a, waiting);
+}
+
 static void on_pass(uv_timer_t *timer)
 {
     struct agent *a = timer->data;
@@ -184,6 +199,10 @@ static void on_pass(uv_timer_t *timer)
     const struct container *list = containers_list(a->containers, &n);
     if (!a->deployed || !containers_ready(a->containers))
         return;
+    if (a->purging && !n && !a->n_ops) {
+        end_purge(a);
+        return;
+    }
     forget_gone(a);
     uint64_t now_ms = clock_wall_ms();
     plan_make(&a->deployment, list, n, a->tracks, a->n_tracks, now_ms, &a->plan);
@@ -271,6 +290,11 @@ static bool adopt(struct agent *a, const cJSON *desired)
 void agent_desire(struct agent *a, const cJSON *desired)
 {
     a->seen_version = json_u64(desired, "$version", 0);
+    if (a->purging) {
+        cJSON_Delete(a->waiting);
+        a->waiting = cJSON_Duplicate(desired, true);
+        return;
+    }
     if (a->deployed && a->code == DEPLOYMENT_OK && cJSON_Compare(a->desired, desired, true))
         return;
     if (adopt(a, desired)) {
@@ -283,20 +307,28 @@ void agent_desire(struct agent *a, const cJSON *desired)
     a->changed(a->arg);
 }
 
-static void load(struct agent *a)
+void agent_begin(struct agent *a, const struct device *device)
 {
     struct err err;
     auto_json cJSON *desired = NULL;
-    if (agent_state_read(a->state_path, a->config, &desired, a->tracks, PLAN_TRACKS_MAX,
+    a->device = device;
+    if (agent_state_read(a->state_path, device, &a->purging, &desired, a->tracks, PLAN_TRACKS_MAX,
                          &a->n_tracks, &err) < 0) {
         log_warn("agent", "the state is not used: %s", err.msg);
         return;
     }
+    if (a->purging) {
+        log_info("agent", "removing the modules of the device that this machine was before");
+        a->deployed = true; /* with no module in it */
+        pass_in(a, 0);
+    }
     if (!desired)
         return;
     a->seen_version = json_u64(desired, "$version", 0);
-    if (adopt(a, desired))
+    if (adopt(a, desired)) {
         log_info("agent", "going on with deployment %llu", (unsigned long long)a->seen_version);
+        pass_in(a, 0);
+    }
 }
 
 /* ------------------------------------------------------------------------------- life */
@@ -316,7 +348,6 @@ struct agent *agent_new(uv_loop_t *loop, struct docker *docker, const struct con
     (void)uv_timer_init(loop, a->timer);
     a->timer->data = a;
     a->containers = containers_new(loop, docker, on_containers, a);
-    load(a);
     return a;
 }
 
@@ -334,6 +365,7 @@ void agent_free(struct agent *a)
     containers_free(a->containers);
     deployment_done(&a->deployment);
     cJSON_Delete(a->desired);
+    cJSON_Delete(a->waiting);
     free(a->state_path);
     uv_close((uv_handle_t *)a->timer, on_closed);
     free(a);

@@ -5,19 +5,24 @@
 
 #include "vm/guest/edged/config.h"
 #include "vm/guest/edged/containers.h"
+#include "vm/guest/edged/device.h"
 #include "vm/guest/edged/docker.h"
 #include "vm/guest/edged/plan.h"
 
 struct agent;
 
 /* STATE_DIR exists. CHANGED is called whenever the report or the list of modules may have changed.
- * CONFIG and DOCKER outlive the agent. A state file that cannot be read is logged and done without:
- * the cloud gives the deployment again. */
+ * CONFIG and DOCKER outlive the agent. It only looks until it is told whose modules these are. */
 struct agent *agent_new(uv_loop_t *loop, struct docker *docker, const struct config *config,
                         const char *state_dir, void (*changed)(void *arg), void *arg);
 void agent_free(struct agent *a); /* leaves the containers as they are */
 
-/* The desired properties, whole. */
+/* Once, as soon as the device is known; DEVICE outlives the agent. Goes on with what the device did
+ * before. Containers that were made for another device are removed first. A state file that cannot
+ * be read is logged and done without: the cloud gives the deployment again. */
+void agent_begin(struct agent *a, const struct device *device);
+
+/* The desired properties, whole. Only after agent_begin(). */
 void agent_desire(struct agent *a, const cJSON *desired);
 
 /* How a module is doing; pointers are borrowed until the loop's next turn. */

@@ -4,16 +4,19 @@
 #define BERTH_EDGED_AGENT_STATE_H
 
 #include "core/base/json.h"
-#include "vm/guest/edged/config.h"
+#include "vm/guest/edged/device.h"
 #include "vm/guest/edged/plan.h"
 
+#include <stdbool.h>
+
 /* Whole and 0600: it holds registry passwords and modules' environment. */
-int agent_state_write(const char *path, const struct config *config, const cJSON *desired,
+int agent_state_write(const char *path, const struct device *device, const cJSON *desired,
                       const struct module_track *tracks, size_t n_tracks, struct err *err);
 
-/* RET_DESIRED is NULL where the file is of another device or hub, or is not there. At most MAX
- * tracks. */
-int agent_state_read(const char *path, const struct config *config, cJSON **ret_desired,
-                     struct module_track *tracks, size_t max, size_t *ret_n, struct err *err);
+/* RET_DESIRED is NULL where the file is not there, or is of another device or hub, which
+ * RET_FOREIGN tells. At most MAX tracks. */
+int agent_state_read(const char *path, const struct device *device, bool *ret_foreign,
+                     cJSON **ret_desired, struct module_track *tracks, size_t max, size_t *ret_n,
+                     struct err *err);
 
 #endif

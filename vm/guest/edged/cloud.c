@@ -1,21 +1,18 @@
-/* See cloud.h. Steps: key (REST) -> name look-up -> MQTT connect -> twin. Paho resolves names under
- * a lock that would hold up the loop; so a name is only handed to it when it was just found to
- * resolve. */
-#include "vm/guest/edged/cloud.h"
+/* See cloud.h. Steps: device (provisioning) -> its agent's identity (REST) -> name look-up -> MQTT
+ * connect -> twin. Paho resolves names under a lock that would hold up the loop; so a name is only
+ * handed to it when it was just found to resolve. */
+#include "vm/guest/edged/cloud_private.h"
 
-#include "core/azure/sas.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "vm/guest/edged/identity.h"
-#include "vm/guest/edged/mqtt.h"
 
 #include <malloc.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define MODULE           "$edgeAgent"
+#define MODULE           IDENTITY_AGENT
 #define MQTT_PORT        8883
 #define API_VERSION      "2021-04-12"
 #define KEEP_ALIVE_S     240
@@ -24,33 +21,6 @@
 #define PAUSE_MIN_MS     1000
 #define PAUSE_MAX_MS     60000
 #define PAUSE_REFUSED_MS 300000
-#define ANSWER_MS        60000
-#define TWIN_RETRY_MS    5000
-
-enum step { STEP_PAUSE, STEP_IDENTITY, STEP_RESOLVE, STEP_CONNECT, STEP_ONLINE, STEP_RENEW };
-
-struct cloud {
-    uv_loop_t *loop;
-    const struct config *config;
-    struct identity *identity;
-    struct mqtt *mqtt;
-    uv_timer_t *timer;  /* pause, or renewal */
-    uv_timer_t *answer; /* the hub owes a twin or the answer to a report */
-    uv_getaddrinfo_t *resolving;
-    struct secret key;
-    const struct cloud_events *events;
-    void *arg;
-
-    enum step step;
-    unsigned failures;
-    unsigned rid;        /* of the last request */
-    unsigned twin_rid;   /* waited for; 0 none */
-    unsigned report_rid; /* waited for; 0 none */
-
-    enum cloud_word word;
-    uint64_t since_ms;
-    char error[400];
-};
 
 static const char *const word_names[] = {
     [CLOUD_CONNECTING] = "connecting",
@@ -60,15 +30,16 @@ static const char *const word_names[] = {
 };
 _Static_assert(ARRAY_LEN(word_names) == CLOUD_WORD_COUNT, "a name for each word");
 
-static const char *const topics[] = {"$iothub/twin/res/#",
-                                     "$iothub/twin/PATCH/properties/desired/#"};
-
 static void on_timer(uv_timer_t *timer);
-static void on_answer_late(uv_timer_t *timer);
 
 const char *cloud_word_name(enum cloud_word word)
 {
     return (unsigned)word < CLOUD_WORD_COUNT ? word_names[word] : "disconnected";
+}
+
+const struct device *cloud_device(const struct cloud *c)
+{
+    return device_known(&c->device) ? &c->device : NULL;
 }
 
 struct cloud_state cloud_state(const struct cloud *c)
@@ -112,26 +83,37 @@ static uint64_t pause_ms(const struct cloud *c, bool was_refused)
     return pause / 2 + random % (pause / 2 + 1);
 }
 
+/* What was known of the device may not hold any more. */
+static void doubt(struct cloud *c, const struct err *why)
+{
+    if (why->kind != ERR_REMOTE && why->kind != ERR_NOT_FOUND)
+        return;
+    if (c->step == STEP_IDENTITY)
+        provisioning_doubt(c->provisioning, PROVISIONING_IDENTITY_REFUSED);
+    else if (c->step == STEP_CONNECT)
+        provisioning_doubt(c->provisioning, PROVISIONING_CONNECTION_REFUSED);
+}
+
 static void attempt_failed(struct cloud *c, const struct err *why)
 {
     struct err copy = *why;
     if (why->kind == ERR_AUTH && !*why->hint)
         err_hint(&copy, "is trust_bundle_cert set to the CA of this hub?");
     why = &copy;
+    doubt(c, why);
     bool was_refused = why->kind == ERR_REMOTE || why->kind == ERR_NOT_FOUND;
     uint64_t pause = pause_ms(c, was_refused);
     c->failures += c->failures < 16;
     c->step = STEP_PAUSE;
-    c->twin_rid = c->report_rid = 0;
-    (void)uv_timer_stop(c->answer);
+    cloud_twin_reset(c);
     (void)uv_timer_start(c->timer, on_timer, pause, 0);
     set_word(c, was_refused ? CLOUD_REFUSED : CLOUD_DISCONNECTED, why);
 }
 
 static void begin(struct cloud *c)
 {
-    c->step = STEP_IDENTITY;
-    identity_get(c->identity);
+    c->step = STEP_DEVICE;
+    provisioning_get(c->provisioning);
 }
 
 /* ------------------------------------------------------------------------------- connecting */
@@ -140,8 +122,10 @@ static int open_mqtt(struct cloud *c, struct err *err)
 {
     auto_secret struct secret token = {0};
     auto_free char *resource =
-        xasprintf("%s/devices/%s/modules/" MODULE, c->config->hub.host, c->config->hub.device_id);
-    if (sas_make(resource, c->key.data, clock_wall_ms() / 1000 + TOKEN_S, NULL, &token, err) < 0)
+        xasprintf("%s/devices/%s/modules/" MODULE, c->device.hub, c->device.id);
+    const struct keys_signer key = {c->o.keys, &c->key};
+    const struct sas_signer signer = {keys_signer_sign, &key};
+    if (sas_make_with(&signer, resource, clock_wall_ms() / 1000 + TOKEN_S, NULL, &token, err) < 0)
         return -1;
     return mqtt_open(c->mqtt, &token, err);
 }
@@ -168,7 +152,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *addr
         return;
     }
     struct err err;
-    err_set(&err, ERR_UNREACHABLE, "the name %s cannot be resolved: %s", c->config->hub.host,
+    err_set(&err, ERR_UNREACHABLE, "the name %s cannot be resolved: %s", c->device.hub,
             uv_strerror(status));
     err_hint(&err, "check DNS and the network");
     attempt_failed(c, &err);
@@ -177,27 +161,55 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *addr
 static void resolve(struct cloud *c)
 {
     c->step = STEP_RESOLVE;
-    if (*c->config->proxy) { /* names are the proxy's business */
+    if (*c->o.config->proxy) { /* names are the proxy's business */
         connect_now(c);
         return;
     }
     c->resolving = xcalloc(1, sizeof(*c->resolving));
     c->resolving->data = c;
-    int status =
-        uv_getaddrinfo(c->loop, c->resolving, on_resolved, c->config->hub.host, NULL, NULL);
+    int status = uv_getaddrinfo(c->loop, c->resolving, on_resolved, c->device.hub, NULL, NULL);
     if (status < 0)
         on_resolved(c->resolving, status, NULL);
 }
 
-static void on_identity(void *arg, const struct secret *key, const struct err *err)
+static void on_identity(void *arg, const char *generation, const struct err *err)
 {
     struct cloud *c = arg;
-    if (err) {
+    struct err too_long;
+    if (!err && !keys_module(&c->key, MODULE, generation, "primary")) {
+        err_set(&too_long, ERR_PROTOCOL, "the hub's generation of " MODULE " is too long");
+        err = &too_long;
+    }
+    if (err)
         attempt_failed(c, err);
+    else
+        resolve(c);
+}
+
+static int bind_device(struct cloud *c, const struct device *device, struct err *err);
+
+static void on_device(void *arg, const struct device *device, const struct err *error)
+{
+    struct cloud *c = arg;
+    struct err err;
+    if (error) {
+        attempt_failed(c, error);
         return;
     }
-    secret_set(&c->key, key->data, key->len);
-    resolve(c);
+    if (device_known(&c->device) && !device_same(&c->device, device)) {
+        c->events->on_device(c->arg, device);
+        return;
+    }
+    if (!c->identity) {
+        if (bind_device(c, device, &err) < 0) {
+            attempt_failed(c, &err);
+            return;
+        }
+        c->events->on_device(c->arg, device);
+    }
+    c->step = STEP_IDENTITY;
+    if (identity_ask(c->identity, IDENTITY_GET, MODULE, on_identity, c, &err) < 0)
+        attempt_failed(c, &err);
 }
 
 static void on_open(void *arg)
@@ -207,7 +219,7 @@ static void on_open(void *arg)
     c->step = STEP_ONLINE;
     c->failures = 0;
     (void)uv_timer_start(c->timer, on_timer, RENEW_MS, 0);
-    if (mqtt_subscribe(c->mqtt, topics, (int)ARRAY_LEN(topics), &err) < 0) {
+    if (cloud_twin_subscribe(c, &err) < 0) {
         log_warn("cloud", "%s", err.msg);
         mqtt_close(c->mqtt);
         return;
@@ -240,131 +252,9 @@ static void on_timer(uv_timer_t *timer)
     } else if (c->step == STEP_ONLINE) {
         log_info("cloud", "renewing the token");
         c->step = STEP_RENEW;
-        c->twin_rid = c->report_rid = 0;
-        (void)uv_timer_stop(c->answer);
+        cloud_twin_reset(c);
         mqtt_close(c->mqtt);
     }
-}
-
-/* ------------------------------------------------------------------------------- twin */
-
-static void on_answer_late(uv_timer_t *timer)
-{
-    struct cloud *c = timer->data;
-    bool report = c->report_rid != 0, twin = c->twin_rid != 0;
-    c->report_rid = c->twin_rid = 0;
-    if (report)
-        c->events->on_reported(c->arg, false);
-    if (twin)
-        cloud_get_twin(c);
-}
-
-static unsigned next_rid(struct cloud *c)
-{
-    c->rid = c->rid == 0xffffff ? 1 : c->rid + 1;
-    return c->rid;
-}
-
-static bool send_message(struct cloud *c, const char *topic, const void *data, size_t len)
-{
-    struct err err;
-    if (mqtt_publish(c->mqtt, topic, data, len, &err) == 0)
-        return true;
-    log_warn("cloud", "%s", err.msg);
-    return false;
-}
-
-void cloud_get_twin(struct cloud *c)
-{
-    char topic[64];
-    if (c->step != STEP_ONLINE)
-        return;
-    c->twin_rid = next_rid(c);
-    (void)str_format(topic, sizeof(topic), "$iothub/twin/GET/?$rid=%u", c->twin_rid);
-    (void)send_message(c, topic, " ", 1);
-    (void)uv_timer_start(c->answer, on_answer_late, ANSWER_MS, 0);
-}
-
-bool cloud_report(struct cloud *c, const char *text, size_t len)
-{
-    char topic[96];
-    if (c->step != STEP_ONLINE || c->report_rid)
-        return false;
-    unsigned rid = next_rid(c);
-    (void)str_format(topic, sizeof(topic), "$iothub/twin/PATCH/properties/reported/?$rid=%u", rid);
-    if (!send_message(c, topic, text, len))
-        return false;
-    c->report_rid = rid;
-    (void)uv_timer_start(c->answer, on_answer_late, ANSWER_MS, 0);
-    return true;
-}
-
-void cloud_report_last(struct cloud *c, const char *text, size_t len)
-{
-    c->report_rid = 0;
-    (void)cloud_report(c, text, len);
-}
-
-/* "$iothub/twin/res/STATUS/?$rid=N..." */
-static bool parse_answer(const char *topic, unsigned *ret_status, unsigned *ret_rid)
-{
-    static const char prefix[] = "$iothub/twin/res/";
-    char number[16];
-    uint64_t status = 0, rid = 0;
-    if (!str_starts(topic, prefix))
-        return false;
-    const char *at = topic + strlen(prefix);
-    (void)str_format(number, sizeof(number), "%.*s", (int)strcspn(at, "/"), at);
-    const char *query = strstr(at, "$rid=");
-    if (!query || !str_to_u64(number, 999, &status))
-        return false;
-    query += strlen("$rid=");
-    (void)str_format(number, sizeof(number), "%.*s", (int)strcspn(query, "&"), query);
-    if (!str_to_u64(number, 0xffffff, &rid))
-        return false;
-    *ret_status = (unsigned)status;
-    *ret_rid = (unsigned)rid;
-    return true;
-}
-
-static void on_twin_answer(struct cloud *c, unsigned status, const char *data, size_t len)
-{
-    if (status == 200) {
-        c->twin_rid = 0;
-        c->events->on_twin(c->arg, data, len);
-    } else { /* throttled or in trouble: on_answer_late asks again */
-        log_warn("cloud", "the hub answered %u to the request for the twin", status);
-        (void)uv_timer_start(c->answer, on_answer_late, TWIN_RETRY_MS, 0);
-    }
-}
-
-static void on_report_answer(struct cloud *c, unsigned status, const char *data, size_t len)
-{
-    c->report_rid = 0;
-    if (status >= 300) {
-        char text[200];
-        (void)str_format(text, sizeof(text), "%.*s", (int)(len < 190 ? len : 190), data);
-        log_warn("cloud", "the hub answered %u to the report: %s", status, text);
-    }
-    c->events->on_reported(c->arg, status < 300);
-}
-
-static void on_message(void *arg, const char *topic, const char *data, size_t len)
-{
-    struct cloud *c = arg;
-    unsigned status = 0, rid = 0;
-    if (str_starts(topic, "$iothub/twin/PATCH/properties/desired/")) {
-        c->events->on_patch(c->arg, data, len);
-        return;
-    }
-    if (!parse_answer(topic, &status, &rid))
-        return;
-    if (rid == c->twin_rid)
-        on_twin_answer(c, status, data, len);
-    else if (rid == c->report_rid)
-        on_report_answer(c, status, data, len);
-    if (!c->twin_rid && !c->report_rid)
-        (void)uv_timer_stop(c->answer);
 }
 
 /* ------------------------------------------------------------------------------- life */
@@ -379,40 +269,61 @@ static uv_timer_t *timer_new(struct cloud *c)
 
 static struct mqtt *make_mqtt(struct cloud *c, struct err *err)
 {
-    static const struct mqtt_events events = {on_open, on_message, on_close};
-    const struct connstr *hub = &c->config->hub;
-    auto_free char *client_id = xasprintf("%s/" MODULE, hub->device_id);
+    static const struct mqtt_events events = {on_open, cloud_twin_message, on_close};
+    const struct device *d = &c->device;
+    auto_free char *client_id = xasprintf("%s/" MODULE, d->id);
     auto_free char *username =
-        xasprintf("%s/%s/" MODULE "/?api-version=" API_VERSION, hub->host, hub->device_id);
+        xasprintf("%s/%s/" MODULE "/?api-version=" API_VERSION, d->hub, d->id);
     const struct mqtt_options options = {
-        .host = hub->host,
-        .port = hub->port ? hub->port : MQTT_PORT,
+        .host = d->hub,
+        .port = d->port ? d->port : MQTT_PORT,
         .client_id = client_id,
         .username = username,
-        .ca_file = c->config->trust_bundle,
-        .proxy = c->config->proxy,
+        .ca_file = c->o.config->trust_bundle,
+        .proxy = c->o.config->proxy,
         .keep_alive_s = KEEP_ALIVE_S,
     };
     return mqtt_new(c->loop, &options, &events, c, err);
 }
 
-struct cloud *cloud_new(uv_loop_t *loop, const struct config *config, uint16_t https_port,
-                        const char *state_dir, const struct cloud_events *events, void *arg,
-                        struct err *err)
+/* From now on the device stays the same until the end of this process. */
+static int bind_device(struct cloud *c, const struct device *device, struct err *err)
+{
+    c->device = *device;
+    const struct identity_options options = {
+        .config = c->o.config,
+        .credential = c->o.credential,
+        .keys = c->o.keys,
+        .device = &c->device,
+        .https_port = c->o.https_port,
+        .state_dir = c->o.state_dir,
+    };
+    c->mqtt = make_mqtt(c, err);
+    if (c->mqtt)
+        c->identity = identity_new(c->loop, &options, err);
+    if (c->identity)
+        return 0;
+    mqtt_free(steal(c->mqtt));
+    c->device = (struct device){0};
+    return -1;
+}
+
+struct cloud *cloud_new(uv_loop_t *loop, const struct cloud_options *options,
+                        const struct cloud_events *events, void *arg, struct err *err)
 {
     struct cloud *c = xcalloc(1, sizeof(*c));
     c->loop = loop;
-    c->config = config;
+    c->o = *options;
     c->events = events;
     c->arg = arg;
     c->word = CLOUD_CONNECTING;
     c->since_ms = clock_wall_ms();
     c->timer = timer_new(c);
     c->answer = timer_new(c);
-    c->mqtt = make_mqtt(c, err);
-    if (c->mqtt)
-        c->identity = identity_new(loop, config, https_port, state_dir, on_identity, c, err);
-    if (!c->identity) {
+    c->provisioning = provisioning_new(loop, options->config, options->credential,
+                                       options->state_dir, on_device, c, err);
+    const struct device *known = c->provisioning ? provisioning_known(c->provisioning) : NULL;
+    if (!c->provisioning || (known && bind_device(c, known, err) < 0)) {
         cloud_free(c);
         return NULL;
     }
@@ -436,8 +347,8 @@ void cloud_free(struct cloud *c)
     }
     mqtt_free(c->mqtt);
     identity_free(c->identity);
+    provisioning_free(c->provisioning);
     uv_close((uv_handle_t *)c->timer, on_closed);
     uv_close((uv_handle_t *)c->answer, on_closed);
-    secret_wipe(&c->key);
     free(c);
 }

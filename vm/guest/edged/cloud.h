@@ -1,9 +1,10 @@
-/* The tie to the hub as $edgeAgent: identity, connection, renewal of its token, new attempts with
- * growing pauses, and the twin's topics. Loop thread only. */
+/* The tie to the hub as $edgeAgent: which hub, identity, connection, renewal of its token, new
+ * attempts with growing pauses, and the twin's topics. Loop thread only. */
 #ifndef BERTH_EDGED_CLOUD_H
 #define BERTH_EDGED_CLOUD_H
 
-#include "vm/guest/edged/config.h"
+#include "vm/guest/edged/credential.h"
+#include "vm/guest/edged/device.h"
 
 #include <stdint.h>
 #include <uv.h>
@@ -20,6 +21,9 @@ enum cloud_word {
 const char *cloud_word_name(enum cloud_word word);
 
 struct cloud_events {
+    /* The device became known, which cloud_device() tells from now on. Where it is another than
+     * before, everything that was made for the former one must go: the cloud has stopped. */
+    void (*on_device)(void *arg, const struct device *device);
     void (*on_state)(void *arg); /* cloud_state() changed */
     void (*on_twin)(void *arg, const char *text,
                     size_t len); /* the whole twin: after each connect, and when asked for */
@@ -33,12 +37,21 @@ struct cloud_state {
     const char *error; /* why not connected; "" */
 };
 
-/* CONFIG outlives it. NULL with ERR where trust bundle, proxy or keys cannot be used. */
-struct cloud *cloud_new(uv_loop_t *loop, const struct config *config, uint16_t https_port,
-                        const char *state_dir, const struct cloud_events *events, void *arg,
-                        struct err *err);
+struct cloud_options {
+    const struct config *config;
+    struct credential *credential;
+    const struct keys *keys;
+    uint16_t https_port; /* of the hub's REST */
+    const char *state_dir;
+};
+
+/* What is borrowed outlives it. NULL with ERR where proxy, certificate or keys cannot be used. */
+struct cloud *cloud_new(uv_loop_t *loop, const struct cloud_options *options,
+                        const struct cloud_events *events, void *arg, struct err *err);
 void cloud_free(struct cloud *c); /* says goodbye to the hub where connected; may take a second */
 
+/* NULL as long as it is not known; after cloud_new() already where it is from before. */
+const struct device *cloud_device(const struct cloud *c);
 struct cloud_state cloud_state(const struct cloud *c);
 void cloud_get_twin(struct cloud *c); /* no-op while not connected: each connect asks anyway */
 /* Sends a patch of reported properties. False where that cannot be now: not connected, or the last

@@ -25,8 +25,9 @@ struct create_context {
     const char *hub;      /* IoT hub's host name */
     const char *hostname; /* of this device */
     const char *network;
-    const char *log_options; /* the deployment's loggingOptions; "" none */
-    bool elevated;           /* false: privileges are stripped */
+    const char *network_options; /* JSON, for when it has to be made; NULL: none */
+    const char *log_options;     /* the deployment's loggingOptions; "" none */
+    bool elevated;               /* false: privileges are stripped */
 };
 
 #define CREATE_LABEL_OWNER "net.azure-devices.edge.owner"

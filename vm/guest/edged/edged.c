@@ -14,6 +14,7 @@
 #include "vm/guest/edged/twin.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #define REPORT_PAUSE_MS 100 /* what changes together is told together */
 #define REPORT_RETRY_MS 10000
@@ -22,7 +23,10 @@
 
 struct edged {
     uv_loop_t loop;
-    const struct config *config;
+    struct config *config;
+    struct keys *keys;
+    struct credential *credential;
+    struct device device; /* empty as long as it is not known */
     struct docker *docker;
     struct agent *agent;
     struct cloud *cloud;
@@ -32,6 +36,7 @@ struct edged {
     uint64_t started_ms;
     bool changed; /* since the last difference was made */
     bool stopping;
+    bool moved;
     uv_timer_t report_timer;
     uv_timer_t farewell;
     uv_signal_t terminate, interrupt;
@@ -127,6 +132,21 @@ static void on_patch(void *arg, const char *text, size_t len)
         agent_desire(e->agent, e->twin.desired);
 }
 
+/* Known at last, or another one: then this process has the wrong modules, and so starts anew. */
+static void on_device(void *arg, const struct device *device)
+{
+    struct edged *e = arg;
+    if (device_known(&e->device)) {
+        log_warn("edged", "this machine is device %s of %s now, no longer %s of %s: starting anew",
+                 device->id, device->hub, e->device.id, e->device.hub);
+        e->moved = true;
+        uv_stop(&e->loop);
+        return;
+    }
+    e->device = *device;
+    agent_begin(e->agent, &e->device);
+}
+
 static void on_cloud_state(void *arg)
 {
     struct edged *e = arg;
@@ -190,27 +210,45 @@ static void loop_init(struct edged *e)
 
 static int begin(struct edged *e, const struct edged_options *o, struct err *err)
 {
-    static const struct cloud_events events = {on_cloud_state, on_twin, on_patch, on_reported};
-    if (file_mkdirs(o->state_dir, 0700, err) < 0)
-        return -1;
+    static const struct cloud_events events = {on_device, on_cloud_state, on_twin, on_patch,
+                                               on_reported};
+    const struct cloud_options cloud = {.config = e->config,
+                                        .credential = e->credential,
+                                        .keys = e->keys,
+                                        .https_port = o->https_port,
+                                        .state_dir = o->state_dir};
     e->docker = docker_new(&e->loop,
                            *e->config->engine_socket ? e->config->engine_socket : o->engine_socket);
     e->agent = agent_new(&e->loop, e->docker, e->config, o->state_dir, on_agent_changed, e);
-    e->cloud = cloud_new(&e->loop, e->config, o->https_port, o->state_dir, &events, e, err);
+    e->cloud = cloud_new(&e->loop, &cloud, &events, e, err);
     if (!e->cloud)
         return -1;
+    if (cloud_device(e->cloud))
+        on_device(e, cloud_device(e->cloud));
     const struct mgmt_context context = {
         .loop = &e->loop,
         .docker = e->docker,
         .config = e->config,
+        .device = &e->device,
         .agent = e->agent,
         .cloud = e->cloud,
         .started_ms = e->started_ms,
         .restart = on_restart_asked,
         .arg = e,
     };
-    e->mgmt = mgmt_new(&context, o->mgmt_socket, err);
+    const char *socket = e->config->management_socket;
+    e->mgmt = mgmt_new(&context, *socket ? socket : o->mgmt_socket, err);
     return e->mgmt ? 0 : -1;
+}
+
+static int open_keys(struct edged *e, const char *state_dir, struct err *err)
+{
+    if (file_mkdirs(state_dir, 0700, err) < 0)
+        return -1;
+    e->keys = keys_new(state_dir, &e->config->preloaded_keys, err);
+    if (e->keys)
+        e->credential = credential_new(&e->loop, e->config, e->keys, err);
+    return e->credential ? 0 : -1;
 }
 
 /* True where something still holds the loop. */
@@ -229,22 +267,40 @@ static bool end(struct edged *e)
     for (int i = 0; i < CLOSE_TURNS && uv_loop_alive(&e->loop); i++)
         (void)uv_run(&e->loop, UV_RUN_NOWAIT);
     docker_free(e->docker);
-    return uv_loop_close(&e->loop) < 0;
+    if (uv_loop_close(&e->loop) < 0)
+        return true;
+    credential_free(e->credential);
+    keys_free(e->keys);
+    return false;
 }
 
-int edged_run(const struct config *config, const struct edged_options *options, struct err *err)
+static void check_hostname(const struct config *config)
+{
+    struct err err;
+    char machine[256] = "";
+    if (gethostname(machine, sizeof(machine) - 1) == 0 &&
+        config_check_hostname(config->hostname, machine, &err) < 0)
+        log_warn("config", "%s", err.msg);
+}
+
+int edged_run(struct config *config, const struct edged_options *options, struct edged_end *ret_end,
+              struct err *err)
 {
     static struct edged e;
     e.config = config;
     e.started_ms = clock_wall_ms();
     loop_init(&e);
-    int status = begin(&e, options, err);
+    int status = open_keys(&e, options->state_dir, err);
+    if (status == 0)
+        status = begin(&e, options, err);
     if (status == 0) {
-        log_info("edged", "version %s, device %s of %s", BERTH_VERSION, config->hub.device_id,
-                 config->hub.host);
+        log_info("edged", "version %s, provisioning %s", BERTH_VERSION,
+                 config_method_name(config->provisioning.method));
+        check_hostname(config);
         notify_systemd("READY=1");
         (void)uv_run(&e.loop, UV_RUN_DEFAULT);
     }
-    bool busy = end(&e);
-    return status == 0 && busy ? 1 : status;
+    ret_end->moved = e.moved;
+    ret_end->busy = end(&e);
+    return status;
 }

@@ -4,6 +4,7 @@
 
 #include "vm/guest/edged/config.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct edged_options {
@@ -13,9 +14,15 @@ struct edged_options {
     uint16_t https_port; /* of the hub's REST */
 };
 
-/* Runs until SIGTERM or SIGINT, or until a restart is asked for. CONFIG is borrowed. -1: it could
- * not begin. 1: it ended, but a name is still being looked up: only _exit() does not wait for that.
- */
-int edged_run(const struct config *config, const struct edged_options *options, struct err *err);
+struct edged_end {
+    bool moved; /* the device belongs to another hub now, or is another one: start anew */
+    bool busy;  /* a worker is still at it: only _exit() does not wait for that, and nothing may be
+                   freed */
+};
+
+/* Runs until SIGTERM or SIGINT, or until a restart is asked for. CONFIG is borrowed; an inline key
+ * in it goes to the key store. -1: it could not begin. */
+int edged_run(struct config *config, const struct edged_options *options, struct edged_end *ret_end,
+              struct err *err);
 
 #endif

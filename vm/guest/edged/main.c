@@ -1,25 +1,31 @@
 /* berth-edged: an IoT Edge runtime in one small process. Reads the command line and the
  * configuration, then runs until it is told to end. */
+#include "core/azure/base64.h"
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
 #include "core/base/version.h"
 #include "vm/guest/edged/edged.h"
+#include "vm/guest/edged/tpm.h"
 
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
-#define EXIT_SETTINGS 153 /* as Microsoft's daemon: a restart would not help */
+/* As Microsoft's daemon. */
+#define EXIT_SETTINGS 153 /* a restart would not help */
+#define EXIT_MOVED    154 /* the device was provisioned anew: start again */
 
 static const char usage[] =
     "usage: berth-edged [--config FILE] [--state-dir DIR] [--mgmt-socket PATH] [--engine-socket "
     "PATH]\n"
     "                   [--https-port N] [--log-level debug|info|warn|error]\n"
     "       berth-edged --check-config FILE\n"
+    "       berth-edged --tpm-keys TCTI\n"
     "       berth-edged --version\n";
 
 struct arguments {
@@ -27,7 +33,9 @@ struct arguments {
     const char *check;
     bool version;
     struct edged_options options;
+    const char *tpm;
     enum log_level level;
+    bool level_given;
 };
 
 enum {
@@ -38,6 +46,7 @@ enum {
     ARG_HTTPS,
     ARG_LEVEL,
     ARG_CHECK,
+    ARG_TPM,
     ARG_VERSION
 };
 
@@ -49,6 +58,7 @@ static const struct option options[] = {
     {"https-port", required_argument, NULL, ARG_HTTPS},
     {"log-level", required_argument, NULL, ARG_LEVEL},
     {"check-config", required_argument, NULL, ARG_CHECK},
+    {"tpm-keys", required_argument, NULL, ARG_TPM},
     {"version", no_argument, NULL, ARG_VERSION},
     {0},
 };
@@ -73,9 +83,13 @@ static bool take_argument(struct arguments *a, int which, const char *value)
         a->options.https_port = str_to_u64(value, UINT16_MAX, &number) ? (uint16_t)number : 0;
         return a->options.https_port != 0;
     case ARG_LEVEL:
+        a->level_given = true;
         return log_level_parse(value, &a->level, NULL) == 0;
     case ARG_CHECK:
         a->check = value;
+        return true;
+    case ARG_TPM:
+        a->tpm = value;
         return true;
     case ARG_VERSION:
         a->version = true;
@@ -101,24 +115,75 @@ static void print_err(const struct err *err)
                   *err->hint ? ")" : "");
 }
 
+static int fail(const struct err *err, int status)
+{
+    print_err(err);
+    return status;
+}
+
+/* What [agent.env] of the configuration does not say, the environment may, as with Microsoft's
+ * daemons. NOLINTBEGIN(concurrency-mt-unsafe) */
+static void add_environment(struct config *config)
+{
+    static const char *const names[] = {"HTTPS_PROXY", "https_proxy"};
+    for (size_t i = 0; i < ARRAY_LEN(names) && !*config->proxy; i++)
+        if (getenv(names[i]))
+            STR_SET(config->proxy, getenv(names[i]));
+}
+/* NOLINTEND(concurrency-mt-unsafe) */
+
+/* RuntimeLogLevel: edgeAgent's words, which are this process's as well. */
+static enum log_level agent_level(const char *word)
+{
+    static const struct {
+        const char *word;
+        enum log_level level;
+    } words[] = {
+        {"verbose", LOG_LEVEL_DEBUG},    {"debug", LOG_LEVEL_DEBUG},  {"info", LOG_LEVEL_INFO},
+        {"information", LOG_LEVEL_INFO}, {"warning", LOG_LEVEL_WARN}, {"warn", LOG_LEVEL_WARN},
+        {"error", LOG_LEVEL_ERROR},      {"fatal", LOG_LEVEL_ERROR},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strcasecmp(word, words[i].word) == 0)
+            return words[i].level;
+    return LOG_LEVEL_INFO;
+}
+
+/* What an enrolment needs to know of this machine's TPM. */
+static int show_tpm(const char *tcti)
+{
+    struct err err;
+    struct config_tpm config = {0};
+    auto_buf struct buf endorsement = {0}, storage = {0}, text = {0};
+    STR_SET(config.tcti, tcti);
+    if (tpm_keys(&config, &endorsement, &storage, &err) < 0)
+        return fail(&err, EXIT_FAILURE);
+    buf_puts(&text, "{\"endorsementKey\":\"");
+    base64_encode(endorsement.data, endorsement.len, &text);
+    buf_puts(&text, "\",\"storageRootKey\":\"");
+    base64_encode(storage.data, storage.len, &text);
+    (void)printf("%s\"}\n", buf_str(&text));
+    return EXIT_SUCCESS;
+}
+
 static int run(const struct arguments *a)
 {
     struct err err = {0};
+    struct edged_end end = {0};
     auto_config struct config config = {0};
-    if (config_load(a->check ? a->check : a->config, &config, &err) < 0) {
-        print_err(&err);
-        return a->check ? EXIT_FAILURE : EXIT_SETTINGS;
-    }
+    if (config_load(a->check ? a->check : a->config, &config, &err) < 0)
+        return fail(&err, a->check ? EXIT_FAILURE : EXIT_SETTINGS);
     if (a->check)
         return EXIT_SUCCESS;
-    int status = edged_run(&config, &a->options, &err);
-    if (status < 0) {
-        print_err(&err);
-        return EXIT_FAILURE;
-    }
-    if (status > 0)
-        _exit(EXIT_SUCCESS);
-    return EXIT_SUCCESS;
+    if (!a->level_given && config.log_level[0])
+        log_set_level(agent_level(config.log_level));
+    add_environment(&config);
+    if (edged_run(&config, &a->options, &end, &err) < 0)
+        return fail(&err, EXIT_FAILURE);
+    int status = end.moved ? EXIT_MOVED : EXIT_SUCCESS;
+    if (end.busy)
+        _exit(status);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -140,6 +205,8 @@ int main(int argc, char **argv)
         (void)printf("berth-edged %s\n", BERTH_VERSION);
         return EXIT_SUCCESS;
     }
+    if (a.tpm)
+        return show_tpm(a.tpm);
     /* Small on purpose: one heap for all threads, one thread for name look-ups. */
     (void)mallopt(M_ARENA_MAX, 1);              /* NOLINT(concurrency-mt-unsafe) */
     (void)setenv("UV_THREADPOOL_SIZE", "1", 1); /* NOLINT(concurrency-mt-unsafe) */

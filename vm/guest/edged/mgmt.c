@@ -10,8 +10,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define CONNECTIONS_MAX 50 /* as Microsoft's; more are closed without an answer */
-
 static const char *const versions[] = {"2018-06-28", "2019-01-30", "2019-10-22", "2019-11-05",
                                        "2020-07-07", "2021-12-07", "2022-08-03"};
 
@@ -178,7 +176,9 @@ static void socket_owner(uid_t *ret_uid, gid_t *ret_gid)
 
 struct mgmt *mgmt_new(const struct mgmt_context *context, const char *socket_path, struct err *err)
 {
-    static const struct http_limits limits = {.connections_max = CONNECTIONS_MAX};
+    /* More are closed without an answer. */
+    const struct http_limits limits = {.connections_max =
+                                           (unsigned)context->config->management_requests};
     uid_t uid;
     gid_t gid;
     struct mgmt *m = xcalloc(1, sizeof(*m));

@@ -15,6 +15,7 @@ struct mgmt_context {
     uv_loop_t *loop;
     struct docker *docker;
     const struct config *config;
+    const struct device *device; /* empty as long as it is not known */
     struct agent *agent;
     const struct cloud *cloud;  /* NULL: there is none */
     uint64_t started_ms;        /* of this process, wall clock */

@@ -16,11 +16,22 @@ static void add_cloud(const struct mgmt *m, cJSON *json)
     if (m->c.cloud)
         state = cloud_state(m->c.cloud);
     clock_format(since, sizeof(since), state.since_ms);
-    json_add_str(json, "device_id", m->c.config->hub.device_id);
-    json_add_str(json, "hub_name", m->c.config->hub.host);
+    json_add_str(json, "device_id", m->c.device->id);
+    json_add_str(json, "hub_name", m->c.device->hub);
     json_add_str(json, "cloud_state", cloud_word_name(state.word));
     json_add_str(json, "cloud_since", since);
     json_add_str(json, "cloud_error", state.error);
+}
+
+static void add_provisioning(const struct config *config, cJSON *json)
+{
+    enum config_method method = config->provisioning.method;
+    cJSON *provisioning = json_add_obj(json, "provisioning");
+    json_add_str(provisioning, "type", config_method_name(method));
+    json_add_bool(provisioning, "dynamicReprovisioning",
+                  config_method_dps(method) && config->reprovisioning == CONFIG_DYNAMIC);
+    json_add_bool(provisioning, "alwaysReprovisionOnStartup",
+                  config_method_dps(method) && config->reprovisioning == CONFIG_ALWAYS_ON_STARTUP);
 }
 
 static void reply_info(struct mgmt *m, struct http_exchange *x)
@@ -29,11 +40,13 @@ static void reply_info(struct mgmt *m, struct http_exchange *x)
     sysinfo_describe(json);
     json_add_str(json, "version", BERTH_VERSION);
     json_add_str(json, "server_version", m->server_version);
-    cJSON *provisioning = json_add_obj(json, "provisioning");
-    json_add_str(provisioning, "type", "manual.device_connection_string");
-    json_add_bool(provisioning, "dynamicReprovisioning", false);
-    json_add_bool(provisioning, "alwaysReprovisionOnStartup", false);
+    add_provisioning(m->c.config, json);
     add_cloud(m, json);
+    for (size_t i = 0; i < m->c.config->additional_info.n; i++) {
+        const struct config_pair *pair = &m->c.config->additional_info.at[i];
+        if (!json_get(json, pair->name))
+            json_add_str(json, pair->name, pair->value);
+    }
     mgmt_reply_json(x, 200, json);
 }
 

@@ -29,6 +29,7 @@ struct operation {
     char hash[DEPLOYMENT_HASH_SIZE];
     char *image;
     char *network;
+    char *network_options; /* JSON; may be NULL */
     bool pull;
     bool run;
     cJSON *body; /* of the create call */
@@ -184,7 +185,8 @@ static void on_network(void *arg, int status, const cJSON *json, const struct er
     } else if (status != 404) {
         finish(op, err, "look for the network");
     } else {
-        auto_json cJSON *body = cJSON_CreateObject();
+        const char *options = op->network_options ? op->network_options : "{}";
+        auto_json cJSON *body = json_parse(options, strlen(options), NULL);
         json_add_str(body, "Name", op->network);
         json_add_str(body, "Driver", "bridge");
         json_add_bool(body, "CheckDuplicate", true);
@@ -310,6 +312,7 @@ struct operation *operation_start(uv_loop_t *loop, struct docker *docker,
     op->arg = arg;
     STR_SET(op->name, item->name);
     op->network = xstrdup(context->network);
+    op->network_options = context->network_options ? xstrdup(context->network_options) : NULL;
     if (spec) {
         STR_SET(op->hash, spec->hash);
         op->image = xstrdup(spec->image);
@@ -339,6 +342,7 @@ void operation_free(struct operation *op)
     cJSON_Delete(op->body);
     free(op->image);
     free(op->network);
+    free(op->network_options);
     free(op->registry.address);
     free(op->registry.username);
     secret_wipe(&op->registry.password);

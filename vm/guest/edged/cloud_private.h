@@ -1,0 +1,52 @@
+/* What the files of the cloud share: cloud.c connects, cloud_twin.c speaks of the twin. Nobody else
+ * includes this. */
+#ifndef BERTH_EDGED_CLOUD_PRIVATE_H
+#define BERTH_EDGED_CLOUD_PRIVATE_H
+
+#include "vm/guest/edged/cloud.h"
+#include "vm/guest/edged/identity.h"
+#include "vm/guest/edged/mqtt.h"
+#include "vm/guest/edged/provisioning.h"
+
+enum step {
+    STEP_PAUSE,
+    STEP_DEVICE,
+    STEP_IDENTITY,
+    STEP_RESOLVE,
+    STEP_CONNECT,
+    STEP_ONLINE,
+    STEP_RENEW
+};
+
+struct cloud {
+    uv_loop_t *loop;
+    struct cloud_options o;
+    struct provisioning *provisioning;
+    struct device device; /* empty until it is known, and so are the next two */
+    struct identity *identity;
+    struct mqtt *mqtt;
+    struct keys_handle key; /* the module's */
+    uv_timer_t *timer;      /* pause, or renewal */
+    uv_timer_t *answer;     /* the hub owes a twin or the answer to a report */
+    uv_getaddrinfo_t *resolving;
+    const struct cloud_events *events;
+    void *arg;
+
+    enum step step;
+    unsigned failures;
+    unsigned rid;        /* of the last request */
+    unsigned twin_rid;   /* waited for; 0 none */
+    unsigned report_rid; /* waited for; 0 none */
+
+    enum cloud_word word;
+    uint64_t since_ms;
+    char error[400];
+};
+
+/* What the hub has to be asked for before the twin's topics come. */
+int cloud_twin_subscribe(struct cloud *c, struct err *err);
+void cloud_twin_message(void *arg, const char *topic, const char *data, size_t len);
+/* Nothing that was asked will be answered. */
+void cloud_twin_reset(struct cloud *c);
+
+#endif
