@@ -76,7 +76,7 @@ static void call_show(struct request *req, const cJSON *params)
     (void)params;
     sandbox_state_fill(e->sandbox, &status);
     if (status.light == LIGHT_OK && sandbox_load(&r, NULL) == 0)
-        rest = hub_rest_new(e->loop, &r, NULL);
+        rest = hub_rest_new(e->loop, &r, NULL, NULL);
     if (!rest) {
         request_reply(req, show_json(e, 0));
         return;
@@ -117,7 +117,7 @@ static struct hub_call *hub_call_new(struct request *req, const cJSON *params, s
     struct hub_call *c = xcalloc(1, sizeof(*c));
     c->req = req;
     STR_SET(c->device, device);
-    c->rest = hub_rest_new(e->loop, &r, err);
+    c->rest = hub_rest_new(e->loop, &r, NULL, err);
     if (c->rest)
         return c;
     free(c);

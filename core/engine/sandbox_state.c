@@ -115,7 +115,7 @@ static void on_count_timer(uv_timer_t *timer)
         !server_clients(s->engine->server))
         return;
     if (sandbox_load(&r, NULL) == 0)
-        s->rest = hub_rest_new(s->engine->loop, &r, NULL);
+        s->rest = hub_rest_new(s->engine->loop, &r, NULL, NULL);
     if (s->rest)
         hub_rest_count(s->rest, on_counted, s);
 }
