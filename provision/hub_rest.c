@@ -148,7 +148,7 @@ static void send_to(struct hub_rest *h, const struct connstr *service, const cha
                     const struct hub_rest_request *r)
 {
     char *headers[REST_HEADERS + 1] = {0};
-    char etag[80];
+    char etag[80], page_size[16];
     size_t n = 0;
     auto_free char *url =
         xasprintf("https://%s/%s?%s%s%s", service->host, r->path, r->query ? r->query : "",
@@ -160,6 +160,9 @@ static void send_to(struct hub_rest *h, const struct connstr *service, const cha
         add_header(headers, &n, "If-Match", str_eq(r->if_match, HUB_REST_ANY) ? "*" : etag);
     if (r->page && r->page[0])
         add_header(headers, &n, "x-ms-continuation", r->page);
+    (void)str_format(page_size, sizeof(page_size), "%u", r->page_size);
+    if (r->page_size)
+        add_header(headers, &n, "x-ms-max-item-count", page_size);
     const struct http_options options = {
         .method = r->method,
         .url = url,

@@ -36,6 +36,7 @@ struct hub_rest_request {
     const char *query;    /* "top=100"; NULL: none */
     const char *if_match; /* an etag without quotes, or HUB_REST_ANY; NULL: none */
     const char *page;     /* what the last answer said how to go on; NULL: from the beginning */
+    unsigned page_size;   /* of a query; 0: as the hub likes */
     const char *body;     /* JSON text; NULL: none */
     size_t len;
     size_t body_max;     /* of the answer; 0: 1 MiB */

@@ -133,6 +133,8 @@ static const struct member sandbox_members[] = {
     {"httpsPort", MEMBER_U16, AT(sandbox_status, https_port)},
     {"registryPort", MEMBER_U16, AT(sandbox_status, registry_port)},
     {"caFile", MEMBER_TEXT_OPT, AT(sandbox_status, ca_file)},
+    {"dpsHost", MEMBER_TEXT_OPT, AT(sandbox_status, dps_host)},
+    {"idScope", MEMBER_TEXT_OPT, AT(sandbox_status, id_scope)},
     {"reason", MEMBER_TEXT_OPT, AT(sandbox_status, reason)},
     {"devices", MEMBER_U32, AT(sandbox_status, devices)},
     END,
