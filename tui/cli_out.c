@@ -15,8 +15,9 @@
 #define API_VERSION "berth/v1"
 
 /* Members that are points in time; other "...Ms" are durations. */
-static const char *const time_members[] = {"atMs",         "startedMs", "exitedMs",   "seenMs",
-                                           "cloudSinceMs", "endedMs",   "activityMs", "changedMs", "untilMs"};
+static const char *const time_members[] = {"atMs",       "startedMs",    "exitedMs",
+                                           "seenMs",     "cloudSinceMs", "endedMs",
+                                           "activityMs", "changedMs",    "untilMs"};
 
 static void add_time(cJSON *obj, const char *member)
 {

@@ -31,7 +31,7 @@ static void on_authorities(void *arg, const char *text, size_t len, const struct
 /* {authorities: [...]} */
 void sandbox_ca_list(struct request *req, const cJSON *params)
 {
-    struct sandbox_call *c = sandbox_call_new(req, params);
+    struct sandbox_call *c = sandbox_call_new(req, params, "ca list");
     if (c)
         sandbox_call_get(c, "sandbox/authorities", on_authorities);
 }
@@ -55,7 +55,7 @@ void sandbox_ca_add(struct request *req, const cJSON *params)
     struct err err = {0};
     const char *pem = NULL;
     auto_buf struct buf body = {0};
-    struct sandbox_call *c = sandbox_call_new(req, params);
+    struct sandbox_call *c = sandbox_call_new(req, params, "ca list");
     if (!c)
         return;
     if (json_need_str(params, "certificate", &pem, &err) < 0 ||
@@ -73,7 +73,7 @@ void sandbox_ca_remove(struct request *req, const cJSON *params)
 {
     struct err err = {0};
     const char *thumbprint = NULL;
-    struct sandbox_call *c = sandbox_call_new(req, params);
+    struct sandbox_call *c = sandbox_call_new(req, params, "ca list");
     if (!c)
         return;
     if (json_need_str(params, "thumbprint", &thumbprint, &err) < 0) {

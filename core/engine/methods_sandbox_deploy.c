@@ -58,7 +58,7 @@ static void on_configurations(void *arg, const char *text, size_t len, const str
 /* {configurations: [...]} */
 void sandbox_configuration_list(struct request *req, const cJSON *params)
 {
-    struct sandbox_call *c = sandbox_call_new(req, params);
+    struct sandbox_call *c = sandbox_call_new(req, params, "configuration list");
     if (!c)
         return;
     const struct hub_rest_request request = {
@@ -118,7 +118,7 @@ void sandbox_configuration_apply(struct request *req, const cJSON *params)
     struct err err = {0};
     const cJSON *document = NULL;
     uint64_t number = 0;
-    struct sandbox_call *c = sandbox_call_new(req, params);
+    struct sandbox_call *c = sandbox_call_new(req, params, "configuration list");
     if (!c)
         return;
     struct application *a = xcalloc(1, sizeof(*a));
@@ -148,7 +148,7 @@ void sandbox_configuration_delete(struct request *req, const cJSON *params)
 {
     struct err err = {0};
     const char *id = NULL;
-    struct sandbox_call *c = sandbox_call_new(req, params);
+    struct sandbox_call *c = sandbox_call_new(req, params, "configuration list");
     if (!c)
         return;
     if (json_need_str(params, "id", &id, &err) < 0) {

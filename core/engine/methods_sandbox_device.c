@@ -18,7 +18,7 @@
 
 struct list {
     struct sandbox_device *devices;
-    size_t n;
+    size_t n, max;
     size_t next;  /* whose modules are to be counted next */
     size_t count; /* of how many edge devices yet */
     uint64_t total;
@@ -84,29 +84,33 @@ static void on_list(void *arg, const char *text, size_t len, const struct err *e
     struct sandbox_call *c = arg;
     struct list *l = c->data;
     struct err bad;
-    if (!err && hub_read_devices(text, len, l->devices, SANDBOX_LIST_MAX, &l->n, &bad) < 0)
+    if (!err && hub_read_devices(text, len, l->devices, l->max, &l->n, &bad) < 0)
         err = &bad;
     if (err)
         sandbox_call_fail(c, err);
-    else if (l->n < SANDBOX_LIST_MAX)
+    else if (l->n < l->max)
         count_next(c);
     else
         sandbox_call_get(c, "statistics/devices", on_total);
 }
 
-/* {countModules?: of how many edge devices}: {devices: [...], total} */
+/* {max?, countModules?: of how many edge devices}: {devices: [...], total} */
 void sandbox_device_list(struct request *req, const cJSON *params)
 {
-    struct sandbox_call *c = sandbox_call_new(req, params);
+    struct sandbox_call *c = sandbox_call_new(req, params, "device list");
     if (!c)
         return;
     struct list *l = xcalloc(1, sizeof(*l));
-    l->devices = xcalloc(SANDBOX_LIST_MAX, sizeof(*l->devices));
+    l->max = json_u64(params, "max", SANDBOX_LIST_MAX);
+    l->max = l->max && l->max < SANDBOX_LIST_MAX ? l->max : SANDBOX_LIST_MAX;
+    l->devices = xcalloc(l->max, sizeof(*l->devices));
     l->count = json_u64(params, "countModules", 0);
     c->data = l;
     c->data_free = list_free;
+    char query[16];
+    (void)str_format(query, sizeof(query), "top=%zu", l->max);
     const struct hub_rest_request request = {
-        .method = "GET", .path = "devices", .query = "top=1000", .body_max = LIST_BODY_MAX};
+        .method = "GET", .path = "devices", .query = query, .body_max = LIST_BODY_MAX};
     sandbox_call_send(c, &request, on_list);
 }
 

@@ -50,7 +50,7 @@ static struct sandbox_call *call_new(struct request *req, const cJSON *params)
 {
     struct err err = {0};
     const char *id = NULL;
-    struct sandbox_call *c = sandbox_call_new(req, params);
+    struct sandbox_call *c = sandbox_call_new(req, params, "enrol list");
     if (!c)
         return NULL;
     struct enrolment *n = xcalloc(1, sizeof(*n));
@@ -135,7 +135,7 @@ static void on_individuals(void *arg, const char *text, size_t len, const struct
 /* {enrolments: [...]} */
 void sandbox_enrol_list(struct request *req, const cJSON *params)
 {
-    struct sandbox_call *c = sandbox_call_new(req, params);
+    struct sandbox_call *c = sandbox_call_new(req, params, "enrol list");
     if (c)
         list_ask(c, "enrollments/query", on_individuals);
 }

@@ -219,7 +219,7 @@ void sandbox_query(struct request *req, const cJSON *params)
 {
     struct err err = {0};
     const char *text = NULL;
-    struct sandbox_call *c = sandbox_call_new(req, params);
+    struct sandbox_call *c = sandbox_call_new(req, params, "");
     if (!c)
         return;
     if (json_need_str(params, "query", &text, &err) < 0) {

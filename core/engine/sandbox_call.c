@@ -19,12 +19,14 @@ static void call_free(struct sandbox_call *c)
     free(c);
 }
 
-struct sandbox_call *sandbox_call_new(struct request *take_req, const cJSON *params)
+struct sandbox_call *sandbox_call_new(struct request *take_req, const cJSON *params,
+                                      const char *lister)
 {
     struct engine *e = take_req->owner;
     struct err err = {0};
     struct sandbox_call *c = xcalloc(1, sizeof(*c));
     c->req = take_req;
+    c->lister = lister;
     if (sandbox_load_running(&c->record, &err) == 0)
         c->rest = hub_rest_new(e->loop, &c->record, json_str(params, "hub", NULL), &err);
     if (c->rest)
@@ -48,7 +50,7 @@ static int take_id(const cJSON *params, const char *key, char *to, struct err *e
 struct sandbox_call *sandbox_call_new_on_device(struct request *take_req, const cJSON *params)
 {
     struct err err = {0};
-    struct sandbox_call *c = sandbox_call_new(take_req, params);
+    struct sandbox_call *c = sandbox_call_new(take_req, params, "device list");
     if (!c)
         return NULL;
     if (take_id(params, "deviceId", c->device, &err) == 0 &&
@@ -98,9 +100,24 @@ void sandbox_call_reply(struct sandbox_call *take_c, cJSON *take_result)
     sandbox_call_fail(take_c, &err);
 }
 
+/* What a person can do about a refusal that only has the hub's words. */
+static void add_hint(const struct sandbox_call *c, struct err *err)
+{
+    if (err->hint[0])
+        return;
+    if (err->kind == ERR_NOT_FOUND && c->lister[0])
+        err_hint(err, "`berth sandbox %s` shows what there is", c->lister);
+    else if (err->kind == ERR_UNREACHABLE)
+        err_hint(err, "`berth sandbox device list` shows which devices are connected");
+    else if (err->kind == ERR_BUSY)
+        err_hint(err, "look at it as it is now, then try again");
+}
+
 void sandbox_call_fail(struct sandbox_call *take_c, const struct err *err)
 {
-    request_fail(take_c->req, err);
+    struct err told = *err;
+    add_hint(take_c, &told);
+    request_fail(take_c->req, &told);
     call_free(take_c);
 }
 

@@ -13,14 +13,17 @@ struct sandbox_call {
     struct hub_rest *rest;
     char device[SANDBOX_ID_MAX];
     char module[SANDBOX_ID_MAX]; /* "": the device itself */
+    const char *lister;          /* the command that shows the names; "" where there are none */
     cJSON *result;               /* grows from answer to answer */
     void *data;                  /* what the method keeps between its answers */
     void (*data_free)(void *data);
 };
 
-/* Takes the call over; {hub?} of PARAMS chooses among the sandbox's hubs. NULL: the sandbox does
- * not run, and the client was told so. */
-struct sandbox_call *sandbox_call_new(struct request *take_req, const cJSON *params);
+/* Takes the call over; {hub?} of PARAMS chooses among the sandbox's hubs. LISTER ("device list")
+ * is what a hint names where something is not found. NULL: the sandbox does not run, and the client
+ * was told so. */
+struct sandbox_call *sandbox_call_new(struct request *take_req, const cJSON *params,
+                                      const char *lister);
 
 /* The same for a device or module: {deviceId, moduleId?}. NULL also where those make no sense. */
 struct sandbox_call *sandbox_call_new_on_device(struct request *take_req, const cJSON *params);
