@@ -2,27 +2,37 @@
 #include "provision/hub_rest.h"
 
 #include "core/azure/connstr.h"
+#include "core/azure/percent.h"
 #include "core/azure/sas.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/io/http.h"
+#include "provision/hub_body.h"
+#include "provision/hub_read.h"
 
 #include <string.h>
 
-#define REST_API     "api-version=2021-04-12"
+#define HUB_API      "api-version=2021-04-12"
+#define DPS_API      "api-version=2021-10-01"
 #define REST_TOKEN_S 300
 #define REST_CALL_MS 15000
-#define REST_MESSAGE 300
+#define REST_HEADERS 6
+#define PAGE_MAX     1024
 
 struct hub_rest {
     struct http *http;
     struct http_fetch *fetch;
-    struct connstr service;
+    struct connstr hub, dps; /* DPS is empty where there is none */
     char *ca_file;
     char *connect_to; /* where the hub really listens */
-    char device_id[130];
+    char page[PAGE_MAX];
+    hub_rest_fn answer;
+    void *answer_arg;
+
+    /* hub_rest_device() and its kin */
+    char device_id[SANDBOX_ID_MAX];
     bool existed; /* the PUT was refused since the device is there: it is read instead */
     hub_rest_device_fn device_done;
     hub_rest_done_fn done;
@@ -30,22 +40,50 @@ struct hub_rest {
     void *arg;
 };
 
-struct hub_rest *hub_rest_new(uv_loop_t *loop, const struct sandbox_record *record, struct err *err)
+/* ---- life ---- */
+
+static int parse_service(const struct secret *text, struct connstr *ret, struct err *err)
 {
-    struct connstr service = {0};
-    if (connstr_parse(record->service.data, record->service.len, &service, err) < 0)
-        return NULL;
-    if (!service.host[0] || !service.key_name[0] || !service.key.len) {
-        connstr_done(&service);
-        err_set(err, ERR_PROTOCOL, "the sandbox's record holds no service connection string");
-        return NULL;
-    }
+    auto_connstr struct connstr c = {0};
+    if (connstr_parse(text->data, text->len, &c, err) < 0)
+        return -1;
+    if (!c.host[0] || !c.key_name[0] || !c.key.len)
+        return err_set(err, ERR_PROTOCOL,
+                       "the sandbox's record holds no service connection string");
+    *ret = c;
+    c = (struct connstr){0};
+    return 0;
+}
+
+static int choose_hub(struct hub_rest *h, const struct sandbox_record *record, const char *hub,
+                      struct err *err)
+{
+    for (size_t i = 0; hub && i < record->n_hubs; i++)
+        if (str_eq(record->hubs[i], hub)) {
+            STR_SET(h->hub.host, hub);
+            return 0;
+        }
+    if (!hub)
+        return 0;
+    char shown[SANDBOX_ID_MAX];
+    str_sanitise_to(shown, sizeof(shown), hub);
+    err_set(err, ERR_NOT_FOUND, "the sandbox has no hub \"%s\"", shown);
+    return err_hint(err, "`berth sandbox show` lists its hubs");
+}
+
+struct hub_rest *hub_rest_new(uv_loop_t *loop, const struct sandbox_record *record, const char *hub,
+                              struct err *err)
+{
     struct hub_rest *h = xcalloc(1, sizeof(*h));
-    h->service = service;
     h->http = http_new(loop);
     h->ca_file = xstrdup(record->ca_file);
     h->connect_to = xasprintf("127.0.0.1:%u", record->https_port);
-    return h;
+    if (parse_service(&record->service, &h->hub, err) == 0 &&
+        (!record->dps.len || parse_service(&record->dps, &h->dps, err) == 0) &&
+        choose_hub(h, record, hub, err) == 0)
+        return h;
+    hub_rest_free(h);
+    return NULL;
 }
 
 void hub_rest_free(struct hub_rest *h)
@@ -53,73 +91,116 @@ void hub_rest_free(struct hub_rest *h)
     if (!h)
         return;
     http_free(h->http);
-    connstr_done(&h->service);
+    connstr_done(&h->hub);
+    connstr_done(&h->dps);
     free(h->ca_file);
     free(h->connect_to);
     free(h);
 }
 
+const char *hub_rest_host(const struct hub_rest *h)
+{
+    return h->hub.host;
+}
+
+const char *hub_rest_page(const struct hub_rest *h)
+{
+    return h->page;
+}
+
+char *hub_rest_path(const char *const *parts)
+{
+    struct buf out = {0};
+    for (size_t i = 0; parts[i]; i++) {
+        if (i)
+            buf_putc(&out, '/');
+        percent_encode(parts[i], strlen(parts[i]), &out);
+    }
+    return buf_steal(&out);
+}
+
 /* ---- one request ---- */
 
-/* ERR NULL where the status is a good one. */
-static const struct err *rest_judge(int status, const struct buf *body, const struct err *err,
-                                    struct err *room)
+static void on_page(void *arg, const char *value)
 {
-    if (err || (status >= 200 && status < 300))
-        return err;
-    auto_json cJSON *root = json_parse(buf_str(body), body->len, NULL);
-    char said[REST_MESSAGE];
-    const char *message = json_str(root, "Message", json_str(root, "message", ""));
-    str_sanitise_to(said, sizeof(said), message);
-    enum err_kind kind = status == 401 || status == 403   ? ERR_AUTH
-                         : status == 404                  ? ERR_NOT_FOUND
-                         : status == 400 || status == 413 ? ERR_INVALID
-                                                          : ERR_REMOTE;
-    err_set(room, kind, "the hub answered %d%s%s", status, said[0] ? ": " : "", said);
-    return room;
+    struct hub_rest *h = arg;
+    if (!str_copy(h->page, sizeof(h->page), value))
+        h->page[0] = '\0'; /* nothing of ours is that long */
 }
 
-static int rest_send(struct hub_rest *h, const char *method, const char *path, const char *body,
-                     size_t len, http_fetch_fn done, struct err *err)
+static void on_fetched(void *arg, int status, const struct buf *body, const struct err *err)
 {
-    auto_secret struct secret token = {0};
-    uint64_t expiry = clock_wall_ms() / 1000 + REST_TOKEN_S;
-    if (sas_make(h->service.host, h->service.key.data, expiry, h->service.key_name, &token, err) <
-        0)
-        return -1;
-    auto_free char *url = xasprintf("https://%s/%s?" REST_API, h->service.host, path);
-    char *authorization = xasprintf("Authorization: %s", token.data);
-    const char *headers[] = {authorization, "Content-Type: application/json", NULL};
-    struct http_options options = {
-        .method = method,
+    struct hub_rest *h = arg;
+    struct err why;
+    h->fetch = NULL;
+    if (!err && hub_read_status(status, buf_str(body), body->len, &why) < 0)
+        err = &why;
+    hub_rest_fn answer = h->answer;
+    answer(h->answer_arg, buf_str(body), body->len, err);
+}
+
+static void add_header(char **headers, size_t *n, const char *name, const char *value)
+{
+    headers[(*n)++] = xasprintf("%s: %s", name, value);
+}
+
+static void send_to(struct hub_rest *h, const struct connstr *service, const char *token,
+                    const struct hub_rest_request *r)
+{
+    char *headers[REST_HEADERS + 1] = {0};
+    char etag[80], page_size[16];
+    size_t n = 0;
+    auto_free char *url =
+        xasprintf("https://%s/%s?%s%s%s", service->host, r->path, r->query ? r->query : "",
+                  r->query ? "&" : "", r->dps ? DPS_API : HUB_API);
+    add_header(headers, &n, "Authorization", token);
+    add_header(headers, &n, "Content-Type", "application/json");
+    (void)str_format(etag, sizeof(etag), "\"%s\"", r->if_match ? r->if_match : "");
+    if (r->if_match)
+        add_header(headers, &n, "If-Match", str_eq(r->if_match, HUB_REST_ANY) ? "*" : etag);
+    if (r->page && r->page[0])
+        add_header(headers, &n, "x-ms-continuation", r->page);
+    (void)str_format(page_size, sizeof(page_size), "%u", r->page_size);
+    if (r->page_size)
+        add_header(headers, &n, "x-ms-max-item-count", page_size);
+    const struct http_options options = {
+        .method = r->method,
         .url = url,
-        .headers = headers,
-        .body = body,
-        .body_len = len,
+        .headers = (const char *const *)headers,
+        .body = r->body,
+        .body_len = r->len,
         .ca_file = h->ca_file,
         .connect_to = h->connect_to,
-        .timeout_ms = REST_CALL_MS,
+        .timeout_ms = r->timeout_ms ? r->timeout_ms : REST_CALL_MS,
+        .body_max = r->body_max,
+        .header = "x-ms-continuation",
+        .on_header = on_page,
     };
-    h->fetch = http_fetch_start(h->http, &options, done, h);
-    secret_free(authorization);
-    return 0;
+    h->page[0] = '\0';
+    h->fetch = http_fetch_start(h->http, &options, on_fetched, h);
+    while (n)
+        secret_free(headers[--n]);
 }
 
-/* Device ids hold characters that a path must not; "devices/ID" or "devices/ID/LEAF". */
-static char *rest_path(const char *device_id, const char *leaf)
+void hub_rest_send(struct hub_rest *h, const struct hub_rest_request *r, hub_rest_fn done,
+                   void *arg)
 {
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
-    struct buf out = {0};
-    buf_puts(&out, "devices/");
-    for (const char *p = device_id; *p; p++) {
-        if (strchr(plain, *p))
-            buf_putc(&out, *p);
-        else
-            buf_printf(&out, "%%%02X", (unsigned char)*p);
+    const struct connstr *service = r->dps ? &h->dps : &h->hub;
+    auto_secret struct secret token = {0};
+    struct err err = {0};
+    uint64_t expiry = clock_wall_ms() / 1000 + REST_TOKEN_S;
+    h->answer = done;
+    h->answer_arg = arg;
+    if (!service->key.len) {
+        err_set(&err, ERR_UNSUPPORTED, "the sandbox has no provisioning service");
+        err_hint(&err, "it is of an older version: berth sandbox stop, then berth sandbox start");
+    } else {
+        (void)sas_make(service->host, service->key.data, expiry, service->key_name, &token, &err);
     }
-    buf_puts(&out, leaf);
-    return buf_steal(&out);
+    if (err.kind)
+        done(arg, "", 0, &err);
+    else
+        send_to(h, service, token.data, r);
 }
 
 /* ---- a device ---- */
@@ -131,110 +212,77 @@ static void device_end(struct hub_rest *h, const char *connection_string, const 
     done(h->arg, connection_string, err);
 }
 
-static void on_device(void *arg, int status, const struct buf *body, const struct err *err);
-
-static void device_get(struct hub_rest *h)
-{
-    struct err err;
-    auto_free char *path = rest_path(h->device_id, "");
-    h->existed = true;
-    if (rest_send(h, "GET", path, NULL, 0, on_device, &err) < 0)
-        device_end(h, NULL, &err);
-}
-
-static void on_device(void *arg, int status, const struct buf *body, const struct err *err)
+static void on_device(void *arg, const char *text, size_t len, const struct err *err)
 {
     struct hub_rest *h = arg;
-    struct err room;
-    h->fetch = NULL;
-    if (!err && status == 409 && !h->existed) {
-        device_get(h);
+    auto_secret struct secret string = {0};
+    struct err why;
+    if (err && err->kind == ERR_EXISTS && !h->existed) {
+        h->existed = true;
+        auto_free char *path = hub_rest_path((const char *const[]){"devices", h->device_id, NULL});
+        hub_rest_send(h, &(struct hub_rest_request){.method = "GET", .path = path}, on_device, h);
         return;
     }
-    err = rest_judge(status, body, err, &room);
-    auto_json cJSON *root = err ? NULL : json_parse(buf_str(body), body->len, &room);
-    const cJSON *keys = json_get(json_get(root, "authentication"), "symmetricKey");
-    const char *key = json_str(keys, "primaryKey", "");
-    if (!err && !key[0]) {
-        err_set(&room, ERR_UNSUPPORTED, "the device %s has no symmetric key", h->device_id);
-        err = &room;
-    }
-    if (err) {
-        device_end(h, NULL, err);
-        return;
-    }
-    char *text =
-        xasprintf("HostName=%s;DeviceId=%s;SharedAccessKey=%s", h->service.host, h->device_id, key);
-    cJSON *primary = cJSON_GetObjectItemCaseSensitive(keys, "primaryKey");
-    device_end(h, text, NULL);
-    secret_free(text);
-    if (primary && primary->valuestring)
-        explicit_bzero(primary->valuestring, strlen(primary->valuestring));
+    if (!err && hub_read_connection_string(text, len, h->hub.host, &string, &why) < 0)
+        err = &why;
+    device_end(h, err ? NULL : string.data, err);
 }
 
 void hub_rest_device(struct hub_rest *h, const char *device_id, hub_rest_device_fn done, void *arg)
 {
+    const struct hub_device_options options = {
+        .id = device_id, .auth = SANDBOX_AUTH_SAS, .edge = true};
+    auto_buf struct buf body = {0};
+    auto_free char *path = hub_rest_path((const char *const[]){"devices", device_id, NULL});
     STR_SET(h->device_id, device_id);
     h->device_done = done;
     h->arg = arg;
     h->existed = false;
-
-    auto_json cJSON *root = cJSON_CreateObject();
-    json_add_str(root, "deviceId", device_id);
-    json_add_bool(json_add_obj(root, "capabilities"), "iotEdge", true);
-    json_add_str(json_add_obj(root, "authentication"), "type", "sas");
-    json_add_str(root, "status", "enabled");
-    auto_buf struct buf body = {0};
-    json_print(&body, root);
-
-    struct err err;
-    auto_free char *path = rest_path(device_id, "");
-    if (rest_send(h, "PUT", path, body.data, body.len, on_device, &err) < 0)
-        device_end(h, NULL, &err);
+    hub_body_device(&options, &body);
+    const struct hub_rest_request request = {
+        .method = "PUT", .path = path, .body = body.data, .len = body.len};
+    hub_rest_send(h, &request, on_device, h);
 }
 
 /* ---- how many ---- */
 
-static void on_counted(void *arg, int status, const struct buf *body, const struct err *err)
+static void on_counted(void *arg, const char *text, size_t len, const struct err *err)
 {
     struct hub_rest *h = arg;
-    struct err room;
-    h->fetch = NULL;
-    const struct err *why = rest_judge(status, body, err, &room);
-    auto_json cJSON *root = why ? NULL : json_parse(buf_str(body), body->len, NULL);
+    auto_json cJSON *root = err ? NULL : json_parse(text, len, NULL);
     uint64_t devices = json_u64(root, "totalDeviceCount", 0);
-    h->count_done(h->arg, devices < UINT32_MAX ? (uint32_t)devices : UINT32_MAX, why);
+    h->count_done(h->arg, devices < UINT32_MAX ? (uint32_t)devices : UINT32_MAX, err);
 }
 
 void hub_rest_count(struct hub_rest *h, hub_rest_count_fn done, void *arg)
 {
-    struct err err;
     h->count_done = done;
     h->arg = arg;
-    if (rest_send(h, "GET", "statistics/devices", NULL, 0, on_counted, &err) < 0)
-        done(arg, 0, &err);
+    hub_rest_send(h, &(struct hub_rest_request){.method = "GET", .path = "statistics/devices"},
+                  on_counted, h);
 }
 
 /* ---- a deployment ---- */
 
-static void on_deployed(void *arg, int status, const struct buf *body, const struct err *err)
+static void on_deployed(void *arg, const char *text, size_t len, const struct err *err)
 {
     struct hub_rest *h = arg;
-    struct err room;
-    h->fetch = NULL;
+    (void)text;
+    (void)len;
     hub_rest_done_fn done = h->done;
-    done(h->arg, rest_judge(status, body, err, &room));
+    done(h->arg, err);
 }
 
 void hub_rest_deploy(struct hub_rest *h, const char *device_id, const char *manifest, size_t len,
                      hub_rest_done_fn done, void *arg)
 {
-    struct err err;
-    auto_free char *path = rest_path(device_id, "/applyConfigurationContent");
+    auto_free char *path = hub_rest_path(
+        (const char *const[]){"devices", device_id, "applyConfigurationContent", NULL});
     h->done = done;
     h->arg = arg;
-    if (rest_send(h, "POST", path, manifest, len, on_deployed, &err) < 0)
-        done(arg, &err);
+    const struct hub_rest_request request = {
+        .method = "POST", .path = path, .body = manifest, .len = len};
+    hub_rest_send(h, &request, on_deployed, h);
 }
 
 const char *hub_rest_sample_manifest(void)

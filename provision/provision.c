@@ -56,12 +56,8 @@ int provision_need_sandbox(struct provision *p, struct err *err)
 {
     sandbox_record_done(&p->sandbox);
     p->has_sandbox = false;
-    if (sandbox_load(&p->sandbox, err) < 0)
-        return err_wrap(err, "the sandbox");
-    if (!sandbox_alive(&p->sandbox)) {
-        err_set(err, ERR_UNREACHABLE, "the sandbox is not running");
-        return err_hint(err, "Start it: berth sandbox start");
-    }
+    if (sandbox_load_running(&p->sandbox, err) < 0)
+        return -1;
     p->has_sandbox = true;
     return 0;
 }

@@ -30,6 +30,7 @@ char *sandbox_path(const char *leaf)
 void sandbox_record_done(struct sandbox_record *r)
 {
     secret_wipe(&r->service);
+    secret_wipe(&r->dps);
 }
 
 static int read_port(const cJSON *obj, const char *key, uint16_t *ret, struct err *err)
@@ -41,29 +42,60 @@ static int read_port(const cJSON *obj, const char *key, uint16_t *ret, struct er
     return 0;
 }
 
-int sandbox_parse(const char *data, size_t len, struct sandbox_record *ret, struct err *err)
+/* "dps": {"host", "idScope", "serviceConnectionString"} */
+static void read_dps(const cJSON *obj, struct sandbox_record *r)
 {
-    auto_json cJSON *root = json_parse(data, len, err);
-    if (!root)
-        return -1;
-    struct sandbox_record r = {0};
+    const char *service = json_str(obj, "serviceConnectionString", "");
+    if (!service[0])
+        return;
+    str_sanitise_to(r->dps_host, sizeof(r->dps_host), json_str(obj, "host", ""));
+    str_sanitise_to(r->id_scope, sizeof(r->id_scope), json_str(obj, "idScope", ""));
+    secret_set(&r->dps, service, strlen(service));
+}
+
+/* "hubs": ["a", ...]; where it is missing, the host is the only one. */
+static void read_hubs(const cJSON *array, struct sandbox_record *r)
+{
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, array)
+    {
+        if (cJSON_IsString(item) && r->n_hubs < SANDBOX_HUBS_MAX)
+            str_sanitise_to(r->hubs[r->n_hubs++], sizeof(r->hubs[0]), item->valuestring);
+    }
+    if (!r->n_hubs)
+        STR_SET(r->hubs[r->n_hubs++], r->host);
+}
+
+static int parse_record(const cJSON *root, struct sandbox_record *r, struct err *err)
+{
     const char *service, *ca;
     uint64_t pid, start;
     if (json_need_str(root, "serviceConnectionString", &service, err) < 0 ||
         json_need_str(root, "caFile", &ca, err) < 0 ||
-        read_port(root, "mqttPort", &r.mqtt_port, err) < 0 ||
-        read_port(root, "httpsPort", &r.https_port, err) < 0 ||
+        read_port(root, "mqttPort", &r->mqtt_port, err) < 0 ||
+        read_port(root, "httpsPort", &r->https_port, err) < 0 ||
         json_need_u64(root, "pid", INT32_MAX, &pid, err) < 0 ||
         json_need_u64(root, "pidStart", UINT64_MAX, &start, err) < 0)
         return -1;
-    if (!str_copy(r.ca_file, sizeof(r.ca_file), ca))
+    if (!str_copy(r->ca_file, sizeof(r->ca_file), ca))
         return err_set(err, ERR_INVALID, "caFile is too long");
-    r.registry_port = (uint16_t)json_u64(json_get(root, "registry"), "port", 0);
-    r.pid = (pid_t)pid;
-    r.pid_start = start;
-    JSON_COPY(r.host, root, "host");
-    JSON_COPY(r.version, root, "serverVersion");
-    secret_set(&r.service, service, strlen(service));
+    r->registry_port = (uint16_t)json_u64(json_get(root, "registry"), "port", 0);
+    r->pid = (pid_t)pid;
+    r->pid_start = start;
+    str_sanitise_to(r->host, sizeof(r->host), json_str(root, "host", ""));
+    str_sanitise_to(r->version, sizeof(r->version), json_str(root, "serverVersion", ""));
+    read_hubs(json_get(root, "hubs"), r);
+    read_dps(json_get(root, "dps"), r);
+    secret_set(&r->service, service, strlen(service));
+    return 0;
+}
+
+int sandbox_parse(const char *data, size_t len, struct sandbox_record *ret, struct err *err)
+{
+    auto_json cJSON *root = json_parse(data, len, err);
+    struct sandbox_record r = {0};
+    if (!root || parse_record(root, &r, err) < 0)
+        return -1;
     *ret = r;
     return 0;
 }
@@ -84,10 +116,16 @@ bool sandbox_alive(const struct sandbox_record *r)
     return r->pid > 0 && r->pid_start && child_start_time(r->pid) == r->pid_start;
 }
 
-/* Also false where there is no record. */
-static bool record_of_running(struct sandbox_record *ret)
+int sandbox_load_running(struct sandbox_record *ret, struct err *err)
 {
-    return sandbox_load(ret, NULL) == 0 && sandbox_alive(ret);
+    struct sandbox_record r = {0};
+    if (sandbox_load(&r, NULL) == 0 && sandbox_alive(&r)) {
+        *ret = r;
+        return 0;
+    }
+    sandbox_record_done(&r);
+    err_set(err, ERR_UNREACHABLE, "the sandbox is not running");
+    return err_hint(err, "start it: berth sandbox start");
 }
 
 /* ---- starting and stopping: one small object each, gone with its timer ---- */
@@ -167,6 +205,24 @@ static uint16_t choose_port(uint16_t asked, uint16_t last, uint16_t fallback)
     return asked ? asked : last ? last : fallback;
 }
 
+/* The options for its hubs, in ARGV; how many words they are. One that has its usual name needs
+ * none. */
+static size_t put_hubs(const char **argv, const struct sandbox_options *o,
+                       const struct sandbox_record *last)
+{
+    size_t n = 0;
+    for (size_t i = 0; o->hubs && i < SANDBOX_HUBS_MAX && o->hubs[i]; i++) {
+        argv[n++] = "--hub";
+        argv[n++] = o->hubs[i];
+    }
+    bool usual = last->n_hubs <= 1 && str_eq(last->hubs[0], SANDBOX_HOST);
+    for (size_t i = 0; !o->hubs && !usual && i < last->n_hubs; i++) {
+        argv[n++] = "--hub";
+        argv[n++] = last->hubs[i];
+    }
+    return n;
+}
+
 static void job_spawn(struct sandbox_job *j, uv_loop_t *loop, const struct sandbox_options *o,
                       const struct sandbox_record *last)
 {
@@ -182,7 +238,7 @@ static void job_spawn(struct sandbox_job *j, uv_loop_t *loop, const struct sandb
     auto_free char *dir = sandbox_path("");
     auto_free char *log = sandbox_path("hub.log");
 
-    const char *argv[16 + 2 * SANDBOX_LISTEN_MAX] = {
+    const char *argv[16 + 2 * (SANDBOX_LISTEN_MAX + SANDBOX_HUBS_MAX)] = {
         program,       "--role",          "cloud",       "--dir",      dir,
         "--host-name", SANDBOX_HOST,      "--mqtt-port", ports[0],     "--https-port",
         ports[1],      "--registry-port", ports[2],      "--ready-fd", "3"};
@@ -192,8 +248,31 @@ static void job_spawn(struct sandbox_job *j, uv_loop_t *loop, const struct sandb
         argv[n++] = "--listen";
         argv[n++] = listen[i];
     }
+    n += put_hubs(argv + n, o, last);
+    argv[n] = NULL;
     struct child_daemon daemon = {.argv = argv, .log_path = log, .timeout_ms = SANDBOX_READY_MS};
     child_start_daemon(loop, &daemon, on_ready, j);
+}
+
+static bool other_port(uint16_t asked, uint16_t is)
+{
+    return asked && asked != is;
+}
+
+/* ERR_EXISTS where the one that runs is not what is asked for. */
+static int check_same(const struct sandbox_options *o, const struct sandbox_record *r,
+                      struct err *err)
+{
+    bool other = other_port(o->mqtt_port, r->mqtt_port) ||
+                 other_port(o->https_port, r->https_port) ||
+                 other_port(o->registry_port, r->registry_port);
+    size_t n = 0;
+    for (; o->hubs && o->hubs[n]; n++)
+        other = other || n >= r->n_hubs || !str_eq(o->hubs[n], r->hubs[n]);
+    if (!other && (!o->hubs || n == r->n_hubs))
+        return 0;
+    err_set(err, ERR_EXISTS, "the sandbox runs already, with other ports or hubs");
+    return err_hint(err, "`berth sandbox show` tells which; to change them: berth sandbox stop");
 }
 
 void sandbox_start(uv_loop_t *loop, const struct sandbox_options *options, sandbox_done_fn done,
@@ -201,9 +280,9 @@ void sandbox_start(uv_loop_t *loop, const struct sandbox_options *options, sandb
 {
     struct sandbox_job *j = job_new(loop, done, arg);
     auto_sandbox_record struct sandbox_record r = {0};
-    bool runs = record_of_running(&r);
+    bool runs = sandbox_load(&r, NULL) == 0 && sandbox_alive(&r);
     auto_free char *dir = sandbox_path("");
-    j->failed = !runs && file_mkdirs(dir, 0700, &j->why) < 0;
+    j->failed = runs ? check_same(options, &r, &j->why) < 0 : file_mkdirs(dir, 0700, &j->why) < 0;
     if (runs || j->failed)
         uv_timer_start(&j->timer, on_told, 0, 0);
     else
@@ -230,7 +309,7 @@ void sandbox_stop(uv_loop_t *loop, sandbox_done_fn done, void *arg)
 {
     struct sandbox_job *j = job_new(loop, done, arg);
     auto_sandbox_record struct sandbox_record r = {0};
-    if (!record_of_running(&r)) {
+    if (sandbox_load_running(&r, NULL) < 0) {
         uv_timer_start(&j->timer, on_told, 0, 0);
         return;
     }
@@ -239,4 +318,20 @@ void sandbox_stop(uv_loop_t *loop, sandbox_done_fn done, void *arg)
     j->begun_ms = clock_mono_ms();
     (void)kill(j->pid, SIGTERM);
     uv_timer_start(&j->timer, on_look, SANDBOX_LOOK_MS, SANDBOX_LOOK_MS);
+}
+
+int sandbox_erase(struct err *err)
+{
+    auto_free char *dir = sandbox_path("");
+    auto_free char *lock = sandbox_path("lock");
+    if (!file_exists(dir))
+        return 0;
+    auto_close int held = file_lock(lock, false, err);
+    if (held < 0 && err && err->kind == ERR_BUSY) {
+        err_set(err, ERR_BUSY, "a sandbox still runs in %s", dir);
+        return err_hint(err, "stop it first: berth sandbox stop");
+    }
+    if (held < 0 || file_remove_tree(dir, err) < 0)
+        return -1;
+    return file_sync_parent(dir, err);
 }

@@ -16,16 +16,21 @@
 #define SANDBOX_MQTT_PORT     8883 /* defaults on this host: none needs root */
 #define SANDBOX_HTTPS_PORT    8443
 #define SANDBOX_REGISTRY_PORT 5000
+#define SANDBOX_HUBS_MAX      8
 
 /* What is in sandbox.json. */
 struct sandbox_record {
-    char host[130];
+    char host[130];                   /* its first hub's name */
+    char hubs[SANDBOX_HUBS_MAX][130]; /* the names of all of them */
+    size_t n_hubs;
     uint16_t mqtt_port, https_port, registry_port; /* 0: no registry */
     char ca_file[256];
     char version[32];
+    char dps_host[130]; /* of its Device Provisioning Service; "": it has none */
+    char id_scope[32];
     pid_t pid;
     uint64_t pid_start;
-    struct secret service; /* connection string of the service; a secret */
+    struct secret service, dps; /* connection strings of the services; secrets */
 };
 
 /* "STATE/sandbox/LEAF"; "": the folder. Heap string. */
@@ -40,22 +45,30 @@ int sandbox_parse(const char *data, size_t len, struct sandbox_record *ret, stru
 
 /* Whether the process that wrote the record still runs. */
 bool sandbox_alive(const struct sandbox_record *r);
+/* The record of a sandbox that runs; ERR_UNREACHABLE where none does. */
+int sandbox_load_running(struct sandbox_record *ret, struct err *err);
 
 struct sandbox_options {
     const char *program;       /* berth-hub; NULL: beside our own program, else from PATH */
     const char *const *listen; /* addresses, NULL-terminated; NULL: 127.0.0.1 */
     uint16_t mqtt_port, https_port, registry_port; /* 0: as last time, or the defaults above */
+    const char *const *hubs; /* their names, NULL-terminated; NULL: as last time, or SANDBOX_HOST */
 };
 
 /* The end of a start or a stop: once, never from inside. */
 typedef void (*sandbox_done_fn)(void *arg, const struct err *err);
 
-/* Starts it unless it runs already (then its ports are as they are). ERR_REMOTE with its own words
- * where it cannot: "port 8883 is taken by another program". Loop thread. */
+/* Starts it unless it runs already; ERR_EXISTS where that one's ports or hubs are not those that
+ * were asked for. ERR_REMOTE with its own words where it cannot start: "port 8883 is taken by
+ * another program". Loop thread. */
 void sandbox_start(uv_loop_t *loop, const struct sandbox_options *options, sandbox_done_fn done,
                    void *arg);
 
 /* SIGTERM, after 10 s SIGKILL; done when it is gone, at once where it does not run. Loop thread. */
 void sandbox_stop(uv_loop_t *loop, sandbox_done_fn done, void *arg);
+
+/* Deletes everything that a stopped sandbox left: devices, keys, certificates, images. ERR_BUSY
+ * where one still runs. Blocking; any thread. */
+int sandbox_erase(struct err *err);
 
 #endif

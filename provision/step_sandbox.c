@@ -14,7 +14,7 @@ static bool rest_ready(struct provision *p)
     struct err err;
     if (provision_need_sandbox(p, &err) == 0) {
         hub_rest_free(p->rest);
-        p->rest = hub_rest_new(p->loop, &p->sandbox, &err);
+        p->rest = hub_rest_new(p->loop, &p->sandbox, NULL, &err);
     }
     if (!p->rest)
         provision_end(p, &err);

@@ -23,12 +23,14 @@ static int usage_failed(const struct err *err, int argc, char **argv)
     return CLI_EXIT_USAGE;
 }
 
-static int show_help(const struct cli_verb *verb)
+static int show_help(const struct cli_args *args)
 {
     auto_buf struct buf text = {0};
     enum cli_exit result = CLI_EXIT_DONE;
-    if (verb)
-        cli_help_verb(verb, &text);
+    if (args->verb)
+        cli_help_verb(args->verb, &text);
+    else if (args->about[0])
+        (void)cli_help_list(args->about, &text);
     else
         cli_help_all(&text);
     cli_out_text(buf_str(&text));
@@ -48,7 +50,7 @@ int cli_main(int argc, char **argv)
     if (cli_args_parse(argc, argv, &args, &err) < 0)
         return usage_failed(&err, argc, argv);
     if (args.help)
-        return show_help(args.verb);
+        return show_help(&args);
 
     struct cli cli = {.args = &args};
     uint64_t seconds = 0;

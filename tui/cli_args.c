@@ -71,20 +71,18 @@ static const struct cli_option *table_find(const struct cli_option *table, const
     return NULL;
 }
 
-/* The option of the verb, and where its value is kept. */
-static const struct cli_option *verb_find(const struct cli_verb *verb, const struct written *w,
-                                          size_t *ret_table, size_t *ret_place)
+/* The option of the verb; NULL where it has none of that name. */
+static const struct cli_option *verb_find(const struct cli_verb *verb, const struct written *w)
 {
-    for (size_t i = 0; i < CLI_TABLES_MAX; i++) {
-        const struct cli_option *o = table_find(verb->options[i], w);
-        if (!o)
-            continue;
-        *ret_table = i;
-        *ret_place = (size_t)(o - verb->options[i]);
-        assert(*ret_place < CLI_OPTIONS_MAX);
-        return o;
-    }
-    return NULL;
+    const struct cli_option *o = NULL;
+    for (size_t i = 0; i < CLI_TABLES_MAX && !o; i++)
+        o = table_find(verb->options[i], w);
+    return o;
+}
+
+static const struct cli_option *verb_option(const struct cli_verb *verb, const char *name)
+{
+    return verb_find(verb, &(struct written){.name = name, .len = strlen(name)});
 }
 
 /* Takes a switch that every verb has. */
@@ -105,24 +103,44 @@ static bool take_common(struct cli_args *args, const char *arg)
     return true;
 }
 
-static int unknown_words(const char *const *words, size_t n, struct err *err)
+/* Whether verbs begin with these words and go on. */
+static bool begins_verbs(const char *words)
+{
+    size_t len = strlen(words);
+    for (const struct cli_verb *v = cli_verbs; v->words; v++)
+        if (strncmp(v->words, words, len) == 0 && v->words[len] == ' ')
+            return true;
+    return false;
+}
+
+/* The most of WORDS that verbs begin with, as text; returns how many they are. */
+static size_t known_words(const char *const *words, size_t n, char *to, size_t size)
+{
+    for (size_t known = n; known > 0; known--) {
+        auto_buf struct buf text = {0};
+        for (size_t i = 0; i < known; i++)
+            buf_printf(&text, "%s%s", i ? " " : "", words[i]);
+        if (str_copy(to, size, buf_str(&text)) && begins_verbs(to))
+            return known;
+    }
+    to[0] = '\0';
+    return 0;
+}
+
+static int unknown_words(const char *const *words, size_t n, const char *begin, size_t known,
+                         struct err *err)
 {
     char shown[40];
     if (n == 0)
         return usage_error(NULL, err, "no command is given");
-    str_sanitise_to(shown, sizeof(shown), words[n > 1 ? 1 : 0]);
-    for (const struct cli_verb *v = cli_verbs; v->words; v++) {
-        size_t len = strlen(words[0]);
-        if (strncmp(v->words, words[0], len) != 0 || v->words[len] != ' ')
-            continue;
-        if (n > 1)
-            err_set(err, ERR_INVALID, "%s has no \"%s\"", words[0], shown);
-        else
-            err_set(err, ERR_INVALID, "%s what?", words[0]);
-        return err_hint(err, "`berth help %s` lists what it can do", words[0]);
-    }
-    str_sanitise_to(shown, sizeof(shown), words[0]);
-    return usage_error(NULL, err, "there is no command \"%s\"", shown);
+    str_sanitise_to(shown, sizeof(shown), words[known < n ? known : 0]);
+    if (!known)
+        return usage_error(NULL, err, "there is no command \"%s\"", shown);
+    if (known < n)
+        err_set(err, ERR_INVALID, "%s has no \"%s\"", begin, shown);
+    else
+        err_set(err, ERR_INVALID, "%s what?", begin);
+    return err_hint(err, "`berth help %s` lists what it can do", begin);
 }
 
 /* Finds the verb and how many arguments its name takes (common switches between the words
@@ -149,8 +167,10 @@ static int find_verb(int argc, char *const *argv, struct cli_args *args, int *re
             args->verb = v;
         }
     }
-    if (!best)
-        return args->help ? 0 : unknown_words(words, n, err);
+    if (!best) {
+        size_t known = known_words(words, n, args->about, sizeof(args->about));
+        return args->help ? 0 : unknown_words(words, n, args->about, known, err);
+    }
     *ret_next = behind[best];
     return 0;
 }
@@ -159,13 +179,11 @@ static int take_option(struct cli_args *args, int argc, char *const *argv, int *
 {
     const struct cli_verb *verb = args->verb;
     struct written w = written_of(argv[*i]);
-    size_t table = 0;
-    size_t place = 0;
     char shown[40];
     str_sanitise_to(shown, sizeof(shown), argv[*i]);
     shown[strcspn(shown, "=")] = '\0';
 
-    const struct cli_option *o = verb_find(verb, &w, &table, &place);
+    const struct cli_option *o = verb_find(verb, &w);
     if (!o)
         return usage_error(verb, err, "%s has no option %s", verb->words, shown);
     if (!o->value && w.value)
@@ -175,7 +193,9 @@ static int take_option(struct cli_args *args, int argc, char *const *argv, int *
             return usage_error(verb, err, "option %s needs a value (%s)", shown, o->value);
         w.value = argv[++*i];
     }
-    args->values[table][place] = o->value ? w.value : "";
+    if (args->n_given == CLI_GIVEN_MAX)
+        return usage_error(verb, err, "these are more than %d options", CLI_GIVEN_MAX);
+    args->given[args->n_given++] = (struct cli_given){o, o->value ? w.value : ""};
     return 0;
 }
 
@@ -218,20 +238,25 @@ int cli_args_parse(int argc, char *const *argv, struct cli_args *ret, struct err
 
 bool cli_args_takes(const struct cli_args *args, const char *option)
 {
-    size_t table = 0;
-    size_t place = 0;
-    return verb_find(args->verb, &(struct written){.name = option, .len = strlen(option)}, &table,
-                     &place) != NULL;
+    return verb_option(args->verb, option) != NULL;
+}
+
+const char *cli_args_nth(const struct cli_args *args, const char *option, size_t n)
+{
+    const struct cli_option *o = verb_option(args->verb, option);
+    assert(o);
+    for (size_t i = 0; i < args->n_given; i++)
+        if (args->given[i].option == o && n-- == 0)
+            return args->given[i].value;
+    return NULL;
 }
 
 const char *cli_args_value(const struct cli_args *args, const char *option)
 {
-    size_t table = 0;
-    size_t place = 0;
-    const struct cli_option *o = verb_find(
-        args->verb, &(struct written){.name = option, .len = strlen(option)}, &table, &place);
-    assert(o);
-    return o ? args->values[table][place] : NULL;
+    const char *value = NULL;
+    for (size_t n = 0; cli_args_nth(args, option, n); n++)
+        value = cli_args_nth(args, option, n);
+    return value;
 }
 
 bool cli_args_has(const struct cli_args *args, const char *option)

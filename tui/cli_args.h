@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLI_TABLES_MAX  3  /* option tables of a verb */
-#define CLI_OPTIONS_MAX 16 /* options of a table */
-#define CLI_PLACES_MAX  4
+#define CLI_TABLES_MAX 3 /* option tables of a verb */
+#define CLI_PLACES_MAX 4
+#define CLI_GIVEN_MAX  64 /* options in one command */
 
 struct cli;
 
@@ -37,10 +37,17 @@ extern const struct cli_verb cli_verbs[];
 /* What every verb takes; ends with a NULL name. */
 extern const struct cli_option cli_common_options[];
 
+/* An option as it was given, in the order of the command. */
+struct cli_given {
+    const struct cli_option *option;
+    const char *value; /* "" for a switch */
+};
+
 struct cli_args {
     const struct cli_verb *verb;
-    const char *values[CLI_TABLES_MAX][CLI_OPTIONS_MAX]; /* by place in verb->options; "" for a
-                                                            switch that is set */
+    char about[64]; /* where there is no verb: the words of those that help is wanted for */
+    struct cli_given given[CLI_GIVEN_MAX];
+    size_t n_given;
     const char *places[CLI_PLACES_MAX];
     size_t n_places;
     bool json, quiet, help;
@@ -50,8 +57,11 @@ struct cli_args {
  * exit code 2. --help stops the check for what is missing. */
 int cli_args_parse(int argc, char *const *argv, struct cli_args *ret, struct err *err);
 
-/* The value of an option of the verb, NULL where it was not given. The verb must have it. */
+/* The value of an option of the verb, the last one where it was given several times; NULL where it
+ * was not given. The verb must have it. */
 const char *cli_args_value(const struct cli_args *args, const char *option);
+/* The values of an option that may be given several times: 0, 1, ... NULL behind the last. */
+const char *cli_args_nth(const struct cli_args *args, const char *option, size_t n);
 /* Whether it was given. */
 bool cli_args_has(const struct cli_args *args, const char *option);
 /* Whether the verb takes it at all. */

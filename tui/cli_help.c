@@ -46,6 +46,38 @@ static bool begins_with_words(const char *words, const char *prefix)
     return n == 0 || (strncmp(words, prefix, n) == 0 && (words[n] == ' ' || !words[n]));
 }
 
+/* The length of "noun noun" where a verb has a third word, else 0. */
+static size_t group_length(const char *words)
+{
+    size_t first = strcspn(words, " ");
+    size_t second = words[first] ? first + 1 + strcspn(words + first + 1, " ") : first;
+    return words[second] ? second : 0;
+}
+
+/* All verbs of a group in one line; returns the last of them. */
+static const struct cli_verb *help_group(const struct cli_verb *v, size_t len, struct buf *out)
+{
+    size_t start = out->len;
+    buf_printf(out, "  %.*s ...", (int)len, v->words);
+    pad_to(out, start, HELP_COLUMN);
+    for (const char *between = "";; v++, between = ", ") {
+        buf_printf(out, "%s%s", between, v->words + len + 1);
+        const char *next = v[1].words;
+        if (!next || group_length(next) != len || strncmp(next, v->words, len) != 0)
+            break;
+    }
+    buf_putc(out, '\n');
+    return v;
+}
+
+/* A line for each noun that differs from the one before. */
+static bool begins_part(const char *last, const char *words)
+{
+    size_t noun = strcspn(words, " ");
+    return (strcspn(last, " ") != noun || strncmp(last, words, noun) != 0) &&
+           (words[noun] || last[strcspn(last, " ")]);
+}
+
 bool cli_help_list(const char *prefix, struct buf *out)
 {
     size_t found = 0;
@@ -53,12 +85,14 @@ bool cli_help_list(const char *prefix, struct buf *out)
     for (const struct cli_verb *v = cli_verbs; v->words; v++) {
         if (!begins_with_words(v->words, prefix))
             continue;
-        size_t noun = strcspn(v->words, " ");
-        if (found++ && !*prefix &&
-            (strcspn(last, " ") != noun || strncmp(last, v->words, noun) != 0) &&
-            (v->words[noun] || last[strcspn(last, " ")]))
+        if (found++ && !*prefix && begins_part(last, v->words))
             buf_putc(out, '\n');
         last = v->words;
+        size_t group = *prefix ? 0 : group_length(v->words);
+        if (group) {
+            v = help_group(v, group, out);
+            continue;
+        }
         size_t start = out->len;
         buf_printf(out, "  %s%s%s", v->words, v->places ? " " : "", v->places ? v->places : "");
         pad_to(out, start, HELP_COLUMN);
@@ -72,7 +106,9 @@ void cli_help_all(struct buf *out)
     buf_puts(out,
              "berth                             opens the console\nberth COMMAND [OPTION]...\n\n");
     (void)cli_help_list("", out);
-    buf_puts(out, "\nEvery command takes --json (for scripts), --quiet and --help.\n");
+    buf_puts(out,
+             "\nEvery command takes --json (for scripts), --quiet and --help.\n"
+             "`berth help WORD...` lists what begins so, and tells more: berth help sandbox\n");
 }
 
 /* "help vm create" shows that verb, "help vm" what begins so, "help" all. */

@@ -4,14 +4,13 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "core/rpc/model_json.h"
 #include "logs/filter.h"
 #include "tui/cli.h"
 #include "tui/cli_out.h"
+#include "tui/cli_stream.h"
 #include "tui/cli_verbs.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 
 #define TAIL_MAX 1000000
@@ -21,9 +20,7 @@ struct reader {
     bool json, timestamps;
     uint64_t since_ms;
     struct filter *filter; /* NULL: everything passes */
-    bool ended;            /* the log has no more lines */
-    struct err err;        /* why it ended; ERR_NONE: that was all */
-    enum cli_exit broken;  /* our own output failed */
+    struct cli_stream stream;
 };
 
 static const char *stream_name(uint8_t stream)
@@ -91,10 +88,7 @@ static bool on_event(void *arg, const char *method, const cJSON *params)
     {
         take_entry(r, item);
     }
-    if (cJSON_IsObject(json_get(params, "error")))
-        model_parse_error(json_get(params, "error"), &r->err);
-    r->ended = json_bool(params, "end", false) || r->err.kind != ERR_NONE;
-    return cli_out_flush(&r->broken) && !r->ended;
+    return cli_stream_step(&r->stream, params);
 }
 
 static int parse_level(const char *text, enum line_level *ret_level, struct err *err)
@@ -148,25 +142,8 @@ static enum cli_exit follow(struct cli *cli, struct reader *r, const char *vm)
     if (cli_args_has(cli->args, "tail"))
         json_add_u64(params, "tail", tail);
 
-    int number = 0;
     cli_rpc_on_event(cli_connect(cli, true), on_event, r);
-    cli_rpc_watch_output(cli->rpc);
-    if (cli_call(cli, "logs.follow", params, NULL, &err) < 0)
-        return cli_fail(cli, &err);
-    switch (cli_rpc_wait(cli->rpc, 0, &number, &err)) {
-    case CLI_WAIT_ENOUGH:
-        if (r->broken != CLI_EXIT_DONE)
-            return r->broken;
-        return r->err.kind == ERR_NONE ? CLI_EXIT_DONE : cli_fail(cli, &r->err);
-    case CLI_WAIT_SIGNAL:
-        return number == SIGTERM ? CLI_EXIT_TERMINATED : CLI_EXIT_INTERRUPTED;
-    case CLI_WAIT_UNREAD:
-        return CLI_EXIT_PIPE;
-    case CLI_WAIT_TIMEOUT:
-    case CLI_WAIT_LOST:
-    default:
-        return cli_fail(cli, &err);
-    }
+    return cli_stream_follow(cli, &r->stream, "logs.follow", params);
 }
 
 int cli_logs(struct cli *cli)

@@ -3,6 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/json.h"
+#include "core/base/json_text.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
@@ -14,8 +15,9 @@
 #define API_VERSION "berth/v1"
 
 /* Members that are points in time; other "...Ms" are durations. */
-static const char *const time_members[] = {"atMs",   "startedMs",    "exitedMs",
-                                           "seenMs", "cloudSinceMs", "endedMs"};
+static const char *const time_members[] = {"atMs",       "startedMs",    "exitedMs",
+                                           "seenMs",     "cloudSinceMs", "endedMs",
+                                           "activityMs", "changedMs",    "untilMs"};
 
 static void add_time(cJSON *obj, const char *member)
 {
@@ -42,18 +44,17 @@ static void add_times(cJSON *value)
 static void print_line(const cJSON *value, FILE *to)
 {
     auto_wiped_buf struct buf text = {0};
-    json_print(&text, value);
+    json_text(&text, value, false);
     buf_putc(&text, '\n');
     (void)fwrite(text.data, 1, text.len, to);
 }
 
-void cli_out_json(const char *kind, cJSON *take_obj)
+void cli_out_document(const char *kind, cJSON *take_obj)
 {
     auto_json cJSON *obj = take_obj ? take_obj : cJSON_CreateObject();
     auto_json cJSON *out = cJSON_CreateObject();
     json_add_str(out, "apiVersion", API_VERSION);
     json_add_str(out, "kind", kind);
-    add_times(obj);
     while (obj->child) {
         cJSON *member = cJSON_DetachItemViaPointer(obj, obj->child);
         char *key = xstrdup(member->string);
@@ -64,6 +65,13 @@ void cli_out_json(const char *kind, cJSON *take_obj)
         free(key);
     }
     print_line(out, stdout);
+}
+
+void cli_out_json(const char *kind, cJSON *take_obj)
+{
+    if (take_obj)
+        add_times(take_obj);
+    cli_out_document(kind, take_obj);
 }
 
 void cli_out_json_list(const char *kind, cJSON *take_array)

@@ -13,6 +13,8 @@
 /* One line of JSON to standard output: {"apiVersion":"berth/v1","kind":KIND, ...members of OBJ}.
  * Next to each time in ms ("startedMs") it gets the RFC 3339 form ("started"; null for never). */
 void cli_out_json(const char *kind, cJSON *take_obj);
+/* The same without touching what is in OBJ: it holds somebody else's JSON. */
+void cli_out_document(const char *kind, cJSON *take_obj);
 /* The same for a list: {"apiVersion":..,"kind":..,"items":[...]}. */
 void cli_out_json_list(const char *kind, cJSON *take_array);
 

@@ -37,7 +37,6 @@ static const struct cli_option stop_options[] = {
     {"yes", 0, NULL, "do not ask back"},
     {0},
 };
-static const struct cli_option delete_options[] = {{"yes", 0, NULL, "do not ask back"}, {0}};
 static const struct cli_option check_options[] = {
     {"plan", 0, "FILE", "check for this plan (- for standard input)"},
     {"strict", 0, NULL, "warnings count as failures"},
@@ -47,10 +46,66 @@ static const struct cli_option sandbox_options[] = {
     {"mqtt-port", 0, "PORT", "MQTT over TLS (default 8883, or a high port for users)"},
     {"https-port", 0, "PORT", "HTTPS and WebSocket"},
     {"registry-port", 0, "PORT", "container registry"},
+    {"hub", 0, "NAME", "a hub of this name; again for several (default: one)"},
     {0},
 };
+static const struct cli_option hub_options[] = {
+    {"hub", 0, "NAME", "which of the sandbox's hubs, where it has several"}, {0}};
 static const struct cli_option deploy_options[] = {
     {"device", 0, "ID", "the device (default: the one that the VM is)"}, {0}};
+static const struct cli_option sure_options[] = {{"yes", 0, NULL, "do not ask back"}, {0}};
+static const struct cli_option device_show_options[] = {
+    {"connection-string", 0, NULL, "print only that; it holds the device's key"}, {0}};
+static const struct cli_option device_create_options[] = {
+    {"edge", 0, NULL, "an IoT Edge device: it can run modules"},
+    {"auth", 0, "sas|x509-self-signed|x509-ca", "how it proves who it is (default: sas, a key)"},
+    {"thumbprint", 0, "HEX", "of its certificate (x509-self-signed); again for a second one"},
+    {"parent", 0, "ID", "the IoT Edge device that it is a child of"},
+    {0},
+};
+static const struct cli_option enrol_show_options[] = {
+    {"group", 0, NULL, "ID is a group's"},
+    {"for", 0, "REGISTRATION-ID", "what this device of the group needs"},
+    {0},
+};
+static const struct cli_option enrol_create_options[] = {
+    {"key", 0, NULL, "with a key that is made now (the default)"},
+    {"key-file", 0, "FILE", "with this key, base64 (- for standard input)"},
+    {"x509", 0, "FILE", "with this certificate; for a group, that of its authority"},
+    {"tpm", 0, "EK", "with a TPM: its endorsement key, base64"},
+    {"device", 0, "ID", "the device gets this name (default: the registration ID)"},
+    {"edge", 0, NULL, "it becomes an IoT Edge device"},
+    {"assign-to", 0, "HUB", "to this one of several hubs (default: any)"},
+    {0},
+};
+static const struct cli_option enrol_delete_options[] = {
+    {"group", 0, NULL, "ID is a group's"}, {"yes", 0, NULL, "do not ask back"}, {0}};
+static const struct cli_option configuration_options[] = {
+    {"id", 0, "ID", "its name (default: as the file says)"},
+    {"target", 0, "CONDITION", "which devices: tags.site='a', deviceId='x', *"},
+    {"priority", 0, "N", "the highest one wins"},
+    {0},
+};
+static const struct cli_option events_options[] = {
+    {"follow", 'f', NULL, "go on as they come, until interrupted"},
+    {"device", 0, "ID", "only of this device and its modules"},
+    {"tail", 0, "N", "begin with the last N (0: only new ones)"},
+    {0},
+};
+static const struct cli_option send_options[] = {
+    {"file", 0, "FILE", "the message (default: standard input)"},
+    {"property", 0, "NAME=VALUE", "of the message; again for several"},
+    {"id", 0, "ID", "of the message"},
+    {"ack", 0, "none|full|positive|negative", "what the sender wants to be told"},
+    {0},
+};
+static const struct cli_option invoke_options[] = {
+    {"payload", 0, "JSON", "what the method is called with (- for standard input)"},
+    {"timeout", 0, "SECONDS", "the device has so long, 5 to 300 (default: 30)"},
+    {0},
+};
+static const struct cli_option twin_set_options[] = {
+    {"etag", 0, "ETAG", "only if the twin is still the one with this etag"}, {0}};
 static const struct cli_option connection_options[] = {
     {"file", 0, "FILE", "where the connection string is (- for standard input)"},
     {0},
@@ -96,7 +151,7 @@ const struct cli_verb cli_verbs[] = {
     {"vm stop", "[NAME]", 0, 1, {stop_options, job_options}, "Shut a VM down", cli_vm_stop},
     {"vm restart", "[NAME]", 0, 1, {job_options},
      "Shut a VM down and start it again", cli_vm_restart},
-    {"vm delete", "NAME", 1, 1, {delete_options, job_options},
+    {"vm delete", "NAME", 1, 1, {sure_options, job_options},
      "Delete a VM with its disks", cli_vm_delete},
     {"vm exists", "[NAME]", 0, 1, {NULL},
      "Exit code 0 if there is such a VM, else 3", cli_vm_exists},
@@ -117,10 +172,53 @@ const struct cli_verb cli_verbs[] = {
     {"sandbox stop", NULL, 0, 0, {job_options}, "Stop the sandbox", cli_sandbox_stop},
     {"sandbox show", NULL, 0, 0, {NULL},
      "Where the sandbox is; with --json all a script needs", cli_sandbox_show},
-    {"sandbox deploy", "FILE", 1, 1, {deploy_options, vm_options},
+    {"sandbox reset", NULL, 0, 0, {sure_options, job_options},
+     "Stop it and delete all that it holds", cli_sandbox_reset},
+    {"sandbox events", NULL, 0, 0, {events_options},
+     "What devices send, as it arrives", cli_sandbox_events},
+    {"sandbox deploy", "FILE", 1, 1, {deploy_options, vm_options, hub_options},
      "Apply a deployment manifest to a device", cli_sandbox_deploy},
-    {"sandbox device create", "ID", 1, 1, {NULL},
+    {"sandbox send", "DEVICE", 1, 1, {send_options, hub_options},
+     "Send a message to a device", cli_sandbox_send},
+    {"sandbox invoke", "DEVICE[/MODULE] METHOD", 2, 2, {invoke_options, hub_options},
+     "Call a method of a device; exit code 1 if it refuses", cli_sandbox_invoke},
+    {"sandbox query", "\"SELECT ...\"", 1, 1, {hub_options},
+     "Ask for twins: SELECT * FROM devices WHERE ...", cli_sandbox_query},
+    {"sandbox twin show", "DEVICE[/MODULE]", 1, 1, {hub_options},
+     "Desired and reported properties, tags", cli_sandbox_twin_show},
+    {"sandbox twin set", "DEVICE[/MODULE] FILE", 2, 2, {twin_set_options, hub_options},
+     "Change tags and desired properties", cli_sandbox_twin_set},
+    {"sandbox device list", NULL, 0, 0, {hub_options}, "All devices", cli_sandbox_device_list},
+    {"sandbox device show", "DEVICE[/MODULE]", 1, 1, {device_show_options, hub_options},
+     "Everything known about a device", cli_sandbox_device_show},
+    {"sandbox device create", "ID", 1, 1, {device_create_options, hub_options},
      "Make a device and print its connection string", cli_sandbox_device_create},
+    {"sandbox device enable", "ID", 1, 1, {hub_options},
+     "Let it connect again", cli_sandbox_device_enable},
+    {"sandbox device disable", "ID", 1, 1, {hub_options},
+     "Cut it off, but keep it", cli_sandbox_device_disable},
+    {"sandbox device delete", "DEVICE[/MODULE]", 1, 1, {sure_options, hub_options},
+     "Delete a device with all that belongs to it", cli_sandbox_device_delete},
+    {"sandbox enrol list", NULL, 0, 0, {NULL},
+     "Who may register with the provisioning service", cli_sandbox_enrol_list},
+    {"sandbox enrol show", "ID", 1, 1, {enrol_show_options},
+     "What a device needs to register", cli_sandbox_enrol_show},
+    {"sandbox enrol create", "ID", 1, 1, {enrol_show_options, enrol_create_options},
+     "Let a device, or a group, register", cli_sandbox_enrol_create},
+    {"sandbox enrol delete", "ID", 1, 1, {enrol_delete_options},
+     "Let it register no longer", cli_sandbox_enrol_delete},
+    {"sandbox ca list", NULL, 0, 0, {NULL},
+     "Authorities whose device certificates are accepted", cli_sandbox_ca_list},
+    {"sandbox ca add", "FILE", 1, 1, {NULL},
+     "Accept certificates of this authority (PEM)", cli_sandbox_ca_add},
+    {"sandbox ca remove", "THUMBPRINT", 1, 1, {sure_options},
+     "Accept them no longer", cli_sandbox_ca_remove},
+    {"sandbox configuration list", NULL, 0, 0, {hub_options},
+     "Deployments for all devices that fit", cli_sandbox_configuration_list},
+    {"sandbox configuration apply", "FILE", 1, 1, {configuration_options, hub_options},
+     "Make or replace one (a manifest, or all of it)", cli_sandbox_configuration_apply},
+    {"sandbox configuration delete", "ID", 1, 1, {sure_options, hub_options},
+     "Delete one", cli_sandbox_configuration_delete},
 
     {"module list", NULL, 0, 0, {vm_options}, "Modules of a VM", cli_module_list},
     {"module show", "MODULE", 1, 1, {vm_options},

@@ -4,11 +4,9 @@
 #include "core/base/str.h"
 #include "core/rpc/model_json.h"
 #include "tui/cli.h"
+#include "tui/cli_confirm.h"
 #include "tui/cli_out.h"
 #include "tui/cli_verbs.h"
-
-#include <stdio.h>
-#include <unistd.h>
 
 #define PLAN_MAX 65536
 
@@ -102,52 +100,21 @@ int cli_vm_restart(struct cli *cli)
     return run_on_vm(cli, "vm.restart", false);
 }
 
-static int needs_yes(struct cli *cli, const char *what)
-{
-    struct err err = {0};
-    err_set(&err, ERR_INVALID, "%s needs a confirmation, and there is no terminal to ask on", what);
-    err_hint(&err, "add --yes if you mean it");
-    cli_out_error(&err, CLI_EXIT_CONFIRM, "needs_confirmation", cli->args->json);
-    return CLI_EXIT_CONFIRM;
-}
-
-/* Asks for WORD to be typed. */
-static bool confirm(const char *question, const char *word)
-{
-    char *line = NULL;
-    size_t size = 0;
-    (void)fprintf(stderr, "%s\nType %s to go on: ", question, word);
-    ssize_t n = getline(&line, &size, stdin);
-    bool agreed = n > 0 && str_eq(str_trim(line), word);
-    free(line);
-    if (!agreed)
-        cli_out_note("Nothing was done.");
-    return agreed;
-}
-
 int cli_vm_stop(struct cli *cli)
 {
     bool force = cli_args_has(cli->args, "force");
-    if (force && !cli_args_has(cli->args, "yes")) {
-        if (!isatty(STDIN_FILENO))
-            return needs_yes(cli, "vm stop --force");
-        if (!confirm("The guest gets no time to save its data.", "yes"))
-            return CLI_EXIT_CONFIRM;
-    }
-    return run_on_vm(cli, "vm.stop", force);
+    enum cli_exit sure = CLI_EXIT_DONE;
+    if (force)
+        sure = cli_confirm(cli, "The guest gets no time to save its data.", "yes");
+    return sure == CLI_EXIT_DONE ? run_on_vm(cli, "vm.stop", force) : (int)sure;
 }
 
 int cli_vm_delete(struct cli *cli)
 {
     const char *name = cli->args->places[0];
-    if (!cli_args_has(cli->args, "yes")) {
-        char shown[MODEL_NAME_MAX];
-        str_sanitise_to(shown, sizeof(shown), name);
-        if (!isatty(STDIN_FILENO))
-            return needs_yes(cli, "vm delete");
-        if (!confirm("The VM and its disks are deleted for good.", shown))
-            return CLI_EXIT_CONFIRM;
-    }
+    enum cli_exit sure = cli_confirm(cli, "The VM and its disks are deleted for good.", name);
+    if (sure != CLI_EXIT_DONE)
+        return (int)sure;
     return cli_job_run(cli, "vm.delete", vm_params(name));
 }
 

@@ -19,6 +19,19 @@ void format_clock(char *to, size_t size, uint64_t wall_ms)
     (void)str_format(to, size, "%02d:%02d", tm.tm_hour % 24, tm.tm_min % 60);
 }
 
+void format_time(char *to, size_t size, uint64_t wall_ms, bool ms)
+{
+    struct tm tm;
+    time_t t = (time_t)(wall_ms / 1000);
+    to[0] = '\0';
+    if (!wall_ms || !localtime_r(&t, &tm))
+        return;
+    (void)str_format(to, size, "%02d:%02d:%02d", tm.tm_hour % 24, tm.tm_min % 60, tm.tm_sec % 61);
+    size_t len = strlen(to);
+    if (ms)
+        (void)str_format(to + len, size - len, ".%03u", (unsigned)(wall_ms % 1000));
+}
+
 void format_for(char *to, size_t size, uint64_t now_ms, uint64_t then_ms)
 {
     uint64_t minutes = now_ms > then_ms ? (now_ms - then_ms) / 60000 : 0;

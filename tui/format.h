@@ -13,6 +13,7 @@
 #define FORMAT_TICK_MS 5000
 
 void format_clock(char *to, size_t size, uint64_t wall_ms); /* "14:31" local; "--:--" for 0 */
+void format_time(char *to, size_t size, uint64_t wall_ms, bool ms); /* "14:31:02.118" local */
 void format_ago(char *to, size_t size, uint64_t now_ms,
                 uint64_t then_ms); /* "4 min ago", "never" for 0 */
 void format_for(char *to, size_t size, uint64_t now_ms,

@@ -1,26 +1,19 @@
 /* Draws a log view (log_view.h): full width, so that a terminal can scroll it by itself. */
 #include "core/base/clock.h"
 #include "core/base/str.h"
+#include "tui/format.h"
 #include "tui/log_lines.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 static int stamp(const struct log_view *v, const struct log_entry *e, char *to, size_t size)
 {
-    struct tm tm;
-    time_t t = (time_t)(e->at_ms / 1000);
     to[0] = '\0';
-    if (v->stamps == LOG_STAMPS_OFF || !e->at_ms || !localtime_r(&t, &tm))
-        return 0;
     if (v->stamps == LOG_STAMPS_UTC)
         clock_format(to, size, e->at_ms);
-    else if (v->stamps == LOG_STAMPS_MS)
-        (void)str_format(to, size, "%02d:%02d:%02d.%03u", tm.tm_hour, tm.tm_min, tm.tm_sec,
-                         (unsigned)(e->at_ms % 1000));
-    else
-        (void)str_format(to, size, "%02d:%02d:%02d", tm.tm_hour, tm.tm_min, tm.tm_sec);
+    else if (v->stamps != LOG_STAMPS_OFF)
+        format_time(to, size, e->at_ms, v->stamps == LOG_STAMPS_MS);
     return (int)strlen(to);
 }
 

@@ -207,6 +207,8 @@ struct sandbox_status {
     char host[130];   /* "sandbox.berth.internal" */
     uint16_t mqtt_port, https_port, registry_port;
     char ca_file[256];
+    char dps_host[130]; /* of its provisioning service; "": it has none */
+    char id_scope[32];
     char reason[200];
     uint32_t devices;
 };

@@ -13,6 +13,7 @@
 #include "core/engine/methods.h"
 #include "core/engine/pool.h"
 #include "core/engine/reconcile.h"
+#include "core/engine/sandbox_events.h"
 #include "core/engine/sandbox_state.h"
 #include "core/engine/server.h"
 #include "core/engine/state.h"
@@ -44,6 +45,7 @@ static void on_gone(void *owner, uint64_t client)
 {
     struct engine *e = owner;
     logs_client_gone(e->logs, client);
+    sandbox_events_client_gone(e->sandbox_events, client);
     vms_watched(e->vms, server_watchers(e->server) > 0);
 }
 
@@ -52,6 +54,7 @@ static void on_drain(void *owner, uint64_t client)
     struct engine *e = owner;
     state_catch_up(e->state, client);
     logs_client_drained(e->logs, client);
+    sandbox_events_client_drained(e->sandbox_events, client);
 }
 
 void engine_touch(struct engine *e)
@@ -109,6 +112,7 @@ static void on_jobs_stopped(void *owner)
         leave();
     }
     logs_free(e->logs);
+    sandbox_events_free(e->sandbox_events);
     sandbox_state_free(e->sandbox);
     vms_free(e->vms);
     jobs_free(e->jobs);
@@ -196,6 +200,7 @@ int engine_open(struct engine *e, uv_loop_t *loop, uint64_t idle_exit_ms, struct
     e->host = host_new(loop, on_vm_event, e);
     e->vms = vms_new(e);
     e->sandbox = sandbox_state_new(e);
+    e->sandbox_events = sandbox_events_new(e);
     e->logs = logs_new(e);
     e->state = state_new(e);
     watch_signals(e);

@@ -19,12 +19,13 @@ struct engine {
     struct server *server;
     struct jobs *jobs;
     struct state *state;
-    struct host *host;             /* libvirt */
-    struct vms *vms;               /* what runs, and the sessions to the guests */
-    struct sandbox_state *sandbox; /* berth-hub on this host */
-    struct logs *logs;             /* streams that clients follow */
-    uint64_t idle_exit_ms;         /* 0: never */
-    uint64_t idle_since_ms;        /* monotonic; 0: not idle */
+    struct host *host;                     /* libvirt */
+    struct vms *vms;                       /* what runs, and the sessions to the guests */
+    struct sandbox_state *sandbox;         /* berth-hub on this host */
+    struct sandbox_events *sandbox_events; /* what its devices send, as streams */
+    struct logs *logs;                     /* streams that clients follow */
+    uint64_t idle_exit_ms;                 /* 0: never */
+    uint64_t idle_since_ms;                /* monotonic; 0: not idle */
     uv_timer_t idle_timer;
     uv_timer_t end_timer;
     uv_signal_t signals[3];

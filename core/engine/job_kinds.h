@@ -11,6 +11,7 @@ extern const struct job_kind job_vm_restart;
 extern const struct job_kind job_vm_delete;
 extern const struct job_kind job_sandbox_start;
 extern const struct job_kind job_sandbox_stop;
+extern const struct job_kind job_sandbox_reset;
 extern struct job_kind job_provision_connection_string; /* their steps come from provision/ */
 extern struct job_kind job_provision_sandbox;
 

@@ -1,4 +1,5 @@
-/* Methods about the sandbox. */
+/* Methods about the sandbox itself, and the table of all its methods. */
+#include "core/engine/methods_sandbox.h"
 #include "core/engine/methods.h"
 
 #include "core/base/json.h"
@@ -11,27 +12,52 @@
 #include "provision/hub_rest.h"
 #include "provision/sandbox.h"
 
+#include <string.h>
+
 /* ---- start, stop, show ---- */
 
-static void call_start(struct request *req, const cJSON *params)
+static void start_job(struct request *req, const char *kind, const char *title, const cJSON *params)
 {
     struct engine *e = req->owner;
     struct err err = {0};
-    const struct job_request request = {.kind = "sandbox.start",
-                                        .title = "Start the sandbox",
-                                        .take_params = cJSON_Duplicate(params, true)};
+    char by[MODEL_NAME_MAX];
+    str_sanitise_to(by, sizeof(by), json_str(params, "by", ""));
+    const struct job_request request = {
+        .kind = kind, .title = title, .by = by, .take_params = cJSON_Duplicate(params, true)};
     const struct job *job = jobs_start(e->jobs, &request, &err);
     method_reply_job(req, job, &err);
 }
 
+/* {mqttPort?, httpsPort?, registryPort?, hubs?: [names]}: {job} */
+static void call_start(struct request *req, const cJSON *params)
+{
+    start_job(req, "sandbox.start", "Start the sandbox", params);
+}
+
 static void call_stop(struct request *req, const cJSON *params)
 {
-    struct engine *e = req->owner;
-    struct err err = {0};
-    (void)params;
-    const struct job_request request = {.kind = "sandbox.stop", .title = "Stop the sandbox"};
-    const struct job *job = jobs_start(e->jobs, &request, &err);
-    method_reply_job(req, job, &err);
+    start_job(req, "sandbox.stop", "Stop the sandbox", params);
+}
+
+/* Whoever asks has asked a person before. */
+static void call_reset(struct request *req, const cJSON *params)
+{
+    start_job(req, "sandbox.reset", "Reset the sandbox", params);
+}
+
+/* Its hubs, each with its service connection string: only the name is another one. */
+static void add_hubs(cJSON *json, const struct sandbox_record *r)
+{
+    const char *rest = strchr(r->service.data, ';');
+    cJSON *hubs = json_add_array(json, "hubs");
+    for (size_t i = 0; i < r->n_hubs; i++) {
+        cJSON *hub = cJSON_CreateObject();
+        char *service = xasprintf("HostName=%s%s", r->hubs[i], rest ? rest : "");
+        json_add_str(hub, "host", r->hubs[i]);
+        json_add_str(hub, "serviceConnectionString", service);
+        secret_free(service);
+        json_push(hubs, hub);
+    }
 }
 
 /* The whole record, for scripts; its reader is our own user, who may read the file as well. */
@@ -42,14 +68,21 @@ static cJSON *show_json(struct engine *e, uint32_t devices)
     sandbox_state_fill(e->sandbox, &status);
     status.devices = devices;
     cJSON *json = model_json_sandbox(&status);
-    if (status.light != LIGHT_OK || sandbox_load(&r, NULL) < 0)
+    if (sandbox_load_running(&r, NULL) < 0)
         return json;
     json_add_str_or_null(json, "serviceConnectionString", r.service.data);
+    if (r.dps.len) {
+        cJSON *dps = json_add_obj(json, "dps");
+        json_add_str(dps, "host", r.dps_host);
+        json_add_str(dps, "idScope", r.id_scope);
+        json_add_str(dps, "serviceConnectionString", r.dps.data);
+    }
     if (r.registry_port) {
         cJSON *registry = json_add_obj(json, "registry");
         json_add_str(registry, "host", r.host);
         json_add_u64(registry, "port", r.registry_port);
     }
+    add_hubs(json, &r);
     return json;
 }
 
@@ -76,7 +109,7 @@ static void call_show(struct request *req, const cJSON *params)
     (void)params;
     sandbox_state_fill(e->sandbox, &status);
     if (status.light == LIGHT_OK && sandbox_load(&r, NULL) == 0)
-        rest = hub_rest_new(e->loop, &r, NULL);
+        rest = hub_rest_new(e->loop, &r, NULL, NULL);
     if (!rest) {
         request_reply(req, show_json(e, 0));
         return;
@@ -87,95 +120,33 @@ static void call_show(struct request *req, const cJSON *params)
     hub_rest_count(rest, on_counted, show);
 }
 
-/* ---- devices and deployments ---- */
-
-/* One call to the sandbox's REST for one request. */
-struct hub_call {
-    struct request *req;
-    struct hub_rest *rest;
-    char device[130];
-};
-
-static void hub_call_free(struct hub_call *c)
-{
-    hub_rest_free(c->rest);
-    free(c);
-}
-
-static struct hub_call *hub_call_new(struct request *req, const cJSON *params, struct err *err)
-{
-    struct engine *e = req->owner;
-    auto_sandbox_record struct sandbox_record r = {0};
-    const char *device = NULL;
-    if (json_need_str(params, "deviceId", &device, err) < 0)
-        return NULL;
-    if (sandbox_load(&r, NULL) < 0 || !sandbox_alive(&r)) {
-        err_set(err, ERR_UNREACHABLE, "the sandbox does not run");
-        err_hint(err, "start it with: berth sandbox start");
-        return NULL;
-    }
-    struct hub_call *c = xcalloc(1, sizeof(*c));
-    c->req = req;
-    STR_SET(c->device, device);
-    c->rest = hub_rest_new(e->loop, &r, err);
-    if (c->rest)
-        return c;
-    free(c);
-    return NULL;
-}
-
-static void on_device(void *arg, const char *connection_string, const struct err *err)
-{
-    struct hub_call *c = arg;
-    if (err) {
-        request_fail(c->req, err);
-    } else {
-        cJSON *result = cJSON_CreateObject();
-        json_add_str(result, "deviceId", c->device);
-        json_add_str(result, "connectionString", connection_string);
-        request_reply(c->req, result);
-    }
-    hub_call_free(c);
-}
-
-static void call_device_create(struct request *req, const cJSON *params)
-{
-    struct err err = {0};
-    struct hub_call *c = hub_call_new(req, params, &err);
-    if (c)
-        hub_rest_device(c->rest, c->device, on_device, c);
-    else
-        request_fail(req, &err);
-}
-
-static void on_deployed(void *arg, const struct err *err)
-{
-    struct hub_call *c = arg;
-    if (err)
-        request_fail(c->req, err);
-    else
-        request_reply_empty(c->req);
-    hub_call_free(c);
-}
-
-static void call_deploy(struct request *req, const cJSON *params)
-{
-    struct err err = {0};
-    const cJSON *manifest = NULL;
-    struct hub_call *c = NULL;
-    if (json_need_obj(params, "manifest", &manifest, &err) == 0)
-        c = hub_call_new(req, params, &err);
-    if (!c) {
-        request_fail(req, &err);
-        return;
-    }
-    auto_buf struct buf text = {0};
-    json_print(&text, manifest);
-    hub_rest_deploy(c->rest, c->device, text.data, text.len, on_deployed, c);
-}
-
 const struct rpc_method methods_sandbox[] = {
-    {"sandbox.start", call_start},   {"sandbox.stop", call_stop},
-    {"sandbox.show", call_show},     {"sandbox.device_create", call_device_create},
-    {"sandbox.deploy", call_deploy}, {NULL, NULL},
+    {"sandbox.start", call_start},
+    {"sandbox.stop", call_stop},
+    {"sandbox.reset", call_reset},
+    {"sandbox.show", call_show},
+    {"sandbox.device_list", sandbox_device_list},
+    {"sandbox.device_show", sandbox_device_show},
+    {"sandbox.device_create", sandbox_device_create},
+    {"sandbox.device_set", sandbox_device_set},
+    {"sandbox.device_delete", sandbox_device_delete},
+    {"sandbox.deploy", sandbox_deploy},
+    {"sandbox.configuration_list", sandbox_configuration_list},
+    {"sandbox.configuration_apply", sandbox_configuration_apply},
+    {"sandbox.configuration_delete", sandbox_configuration_delete},
+    {"sandbox.enrol_list", sandbox_enrol_list},
+    {"sandbox.enrol_show", sandbox_enrol_show},
+    {"sandbox.enrol_create", sandbox_enrol_create},
+    {"sandbox.enrol_delete", sandbox_enrol_delete},
+    {"sandbox.ca_list", sandbox_ca_list},
+    {"sandbox.ca_add", sandbox_ca_add},
+    {"sandbox.ca_remove", sandbox_ca_remove},
+    {"sandbox.send", sandbox_send},
+    {"sandbox.invoke", sandbox_invoke},
+    {"sandbox.twin_get", sandbox_twin_get},
+    {"sandbox.twin_set", sandbox_twin_set},
+    {"sandbox.query", sandbox_query},
+    {"sandbox.events_follow", sandbox_events_follow},
+    {"sandbox.events_stop", sandbox_events_stop},
+    {NULL, NULL},
 };

@@ -115,7 +115,7 @@ static void on_count_timer(uv_timer_t *timer)
         !server_clients(s->engine->server))
         return;
     if (sandbox_load(&r, NULL) == 0)
-        s->rest = hub_rest_new(s->engine->loop, &r, NULL);
+        s->rest = hub_rest_new(s->engine->loop, &r, NULL, NULL);
     if (s->rest)
         hub_rest_count(s->rest, on_counted, s);
 }
@@ -130,6 +130,8 @@ static void sandbox_look(struct sandbox_state *s)
         s->status.light = LIGHT_OK;
         STR_SET(s->status.host, r.host);
         STR_SET(s->status.ca_file, r.ca_file);
+        STR_SET(s->status.dps_host, r.dps_host);
+        STR_SET(s->status.id_scope, r.id_scope);
         s->status.mqtt_port = r.mqtt_port;
         s->status.https_port = r.https_port;
         s->status.registry_port = r.registry_port;

@@ -30,6 +30,8 @@ struct http_fetch {
     size_t body_max;
     bool too_long;
     char detail[CURL_ERROR_SIZE];
+    char *header; /* that is wanted */
+    void (*on_header)(void *arg, const char *value);
     http_fetch_fn done;
     void *arg;
 };
@@ -154,6 +156,7 @@ static void fetch_free(struct http_fetch *f)
     curl_slist_free_all(f->connect_to);
     buf_wipe(&f->request);
     buf_wipe(&f->body);
+    free(f->header);
     free(f);
 }
 
@@ -192,6 +195,7 @@ static void set_connect_to(struct http_fetch *f, const char *host_port)
 static void set_request(struct http_fetch *f, const struct http_options *o)
 {
     curl_easy_setopt(f->easy, CURLOPT_URL, o->url);
+    curl_easy_setopt(f->easy, CURLOPT_PATH_AS_IS, 1L); /* ".." may be a name in it */
     curl_easy_setopt(f->easy, CURLOPT_PROTOCOLS_STR, o->plain ? "http,https" : "https");
     curl_easy_setopt(f->easy, CURLOPT_CUSTOMREQUEST, o->method);
     if (str_eq(o->method, "HEAD"))
@@ -230,6 +234,8 @@ struct http_fetch *http_fetch_start(struct http *h, const struct http_options *o
     f->done = done;
     f->arg = arg;
     f->body_max = options->body_max ? options->body_max : DEFAULT_BODY_MAX;
+    f->header = options->header ? xstrdup(options->header) : NULL;
+    f->on_header = options->on_header;
     f->easy = curl_easy_init();
     if (!f->easy)
         abort();
@@ -291,6 +297,15 @@ static void explain(struct http_fetch *f, CURLcode code, struct err *err)
                  "is the right trust bundle set, and does the certificate carry this host name?");
 }
 
+/* Its value for the caller; NULL where the answer has none. */
+static char *wanted_header(const struct http_fetch *f)
+{
+    struct curl_header *h = NULL;
+    if (!f->header || curl_easy_header(f->easy, f->header, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
+        return NULL;
+    return xstrdup(h->value);
+}
+
 static void fetch_finish(struct http_fetch *f, CURLcode code)
 {
     long status = 0;
@@ -302,9 +317,13 @@ static void fetch_finish(struct http_fetch *f, CURLcode code)
     /* DONE may free the whole client, and with it F: it keeps nothing of F but copies. */
     struct buf body = f->body;
     f->body = (struct buf){0};
+    auto_free char *header = wanted_header(f);
+    void (*on_header)(void *, const char *) = f->on_header;
     http_fetch_fn done = f->done;
     void *arg = f->arg;
     fetch_free(f);
+    if (header)
+        on_header(arg, header);
     done(arg, (int)status, &body, code == CURLE_OK ? NULL : &err);
     buf_wipe(&body);
 }

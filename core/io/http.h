@@ -29,6 +29,9 @@ struct http_options {
     uint64_t timeout_ms; /* for all of it; 0: 30 s */
     size_t body_max;     /* a longer answer is ERR_PROTOCOL; 0: 1 MiB */
     bool plain;          /* http:// is wanted (tests, proxies) */
+    const char *header;  /* of an answer that has this header, ON_HEADER gets the value, just
+                            before DONE and with its ARG; NULL: none */
+    void (*on_header)(void *arg, const char *value);
 };
 
 struct http *http_new(uv_loop_t *loop);

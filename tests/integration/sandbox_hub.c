@@ -129,7 +129,7 @@ static void case_rest(const struct sandbox_record *r)
 {
     struct seen s = {0}, t = {0};
     struct err err = {0};
-    struct hub_rest *h = hub_rest_new(&loop, r, &err);
+    struct hub_rest *h = hub_rest_new(&loop, r, NULL, &err);
     if (!h) {
         report("rest", false, err.msg);
         return;
