@@ -32,8 +32,18 @@ int derive_key(const char *key_base64, const char *text, struct secret *ret_key_
     return 0;
 }
 
-void derive_random(unsigned char ret[DERIVE_BYTES])
+void derive_random_bytes(unsigned char ret[DERIVE_BYTES])
 {
     if (RAND_bytes(ret, DERIVE_BYTES) != 1)
         abort(); /* no entropy: nothing could be done safely */
+}
+
+void derive_random(struct secret *ret_key_base64)
+{
+    unsigned char bytes[DERIVE_BYTES];
+    auto_wiped_buf struct buf text = {0};
+    derive_random_bytes(bytes);
+    base64_encode(bytes, sizeof(bytes), &text);
+    secret_set(ret_key_base64, text.data, text.len);
+    explicit_bzero(bytes, sizeof(bytes));
 }
