@@ -108,12 +108,17 @@ static const char *find_hub(const struct auth *a, const char *text)
     return NULL;
 }
 
+static const char *own_hub(const struct auth *a, const struct identity *device)
+{
+    return device->hub[0] ? device->hub : a->hubs[0];
+}
+
 /* Whether TEXT names the hub that DEVICE is on. WHO: "the token", "the user name". */
 static int check_hub(const struct auth *a, const char *text, const struct identity *device,
                      const char *who, struct err *err)
 {
     const char *hub = find_hub(a, text);
-    const char *own = device->hub[0] ? device->hub : a->hubs[0];
+    const char *own = own_hub(a, device);
 
     if (!hub)
         return err_set(err, ERR_AUTH, "%s names a hub that is not here", who);
@@ -345,7 +350,7 @@ static bool signed_by_module(const struct auth *a, const struct sas *s, const ch
 }
 
 static int device_token(const struct auth *a, const struct sas *s, const char *target,
-                        struct err *err)
+                        struct auth_caller *caller, struct err *err)
 {
     auto_identity struct identity device = {0};
     const char *path = strchr(s->resource, '/');
@@ -358,11 +363,12 @@ static int device_token(const struct auth *a, const struct sas *s, const char *t
         return -1;
     if (!signed_by(s, &device) && !signed_by_module(a, s, device.device, rest))
         return err_set(err, ERR_AUTH, "the token is not signed with a key of its device");
+    STR_SET(caller->hub, own_hub(a, &device));
     return 0;
 }
 
 static int device_certificate(const struct auth *a, const struct tls *tls, const char *target,
-                              struct err *err)
+                              struct auth_caller *caller, struct err *err)
 {
     auto_identity struct identity device = {0};
     struct tls_cert_info cert;
@@ -374,6 +380,7 @@ static int device_certificate(const struct auth *a, const struct tls *tls, const
         return -1;
     if (device.auth != IDENTITY_SELF_SIGNED && device.auth != IDENTITY_CA)
         return err_set(err, ERR_AUTH, "device %s does not use a certificate", device.device);
+    STR_SET(caller->hub, own_hub(a, &device));
     return check_certificate(a, &device, tls, err);
 }
 
@@ -384,22 +391,22 @@ int auth_service(const struct auth *a, const struct auth_proof *proof, const cha
     struct sas s;
 
     if (!proof->token) {
-        if (device_certificate(a, proof->tls, target, err) < 0)
+        if (device_certificate(a, proof->tls, target, &caller, err) < 0)
             return -1;
-        *ret = caller;
-        return 0;
+    } else if (read_token(proof, target, &s, err) < 0) {
+        return -1;
+    } else if (!s.policy[0]) {
+        if (device_token(a, &s, target, &caller, err) < 0)
+            return -1;
+    } else {
+        const char *hub = find_hub(a, s.resource);
+
+        if (!hub)
+            return err_set(err, ERR_AUTH, "the token names a hub that is not here");
+        STR_SET(caller.hub, hub);
+        if (policy_rights(a, &s, &caller.rights, err) < 0)
+            return -1;
     }
-    if (read_token(proof, target, &s, err) < 0)
-        return -1;
-
-    const char *hub = find_hub(a, s.resource);
-
-    if (!hub)
-        return err_set(err, ERR_AUTH, "the token names a hub that is not here");
-    STR_SET(caller.hub, hub);
-    if (s.policy[0] ? policy_rights(a, &s, &caller.rights, err) < 0
-                    : device_token(a, &s, target, err) < 0)
-        return -1;
     *ret = caller;
     return 0;
 }

@@ -58,7 +58,8 @@ int auth_client(const struct auth *a, const struct auth_proof *proof, const char
 
 struct auth_caller {
     unsigned rights;        /* enum auth_right */
-    char hub[HUB_NAME_MAX]; /* that the token names; "" where it names none in particular */
+    char hub[HUB_NAME_MAX]; /* that the token names, or the device is on; "" where it names none in
+                               particular */
 };
 
 /* A REST call for TARGET ("/devices/d1", decoded). Service policies give their rights; a device's
@@ -71,16 +72,16 @@ int auth_service(const struct auth *a, const struct auth_proof *proof, const cha
 
 #define AUTH_AUTHORITIES_MAX 25 /* as on IoT Hub */
 
-/* Registers the first certificate of the PEM text under NAME, in place of what has that name. Azure
- * also wants a proof that one has its private key. The sandbox does not: who may add an authority
- * here may create any device anyway. ERR_INVALID: not the certificate of an authority. */
-int auth_authority_add(struct store *store, const char *name, const char *pem, size_t len,
-                       struct tls_cert_info *ret, struct err *err);
-int auth_authority_remove(struct store *store, const char *name, struct err *err);
-/* In order of their names. */
+/* Registers the first certificate of the PEM text; it may be there already. Azure also wants a
+ * proof that one has its private key. The sandbox does not: who may add an authority here may
+ * create any device anyway. ERR_INVALID: not the certificate of an authority. */
+int auth_authority_add(struct store *store, const char *pem, size_t len, struct tls_cert_info *ret,
+                       struct err *err);
+/* The one with this SHA-256 thumbprint, in small or capital letters. ERR_NOT_FOUND. */
+int auth_authority_remove(struct store *store, const char *thumbprint, struct err *err);
 int auth_authority_each(struct store *store,
-                        void (*fn)(void *arg, const char *name, const struct tls_cert_info *info),
-                        void *arg, struct err *err);
+                        void (*fn)(void *arg, const struct tls_cert_info *info), void *arg,
+                        struct err *err);
 /* All of them as one PEM text, appended; nothing where there are none. */
 int auth_authorities(struct store *store, struct buf *ret, struct err *err);
 

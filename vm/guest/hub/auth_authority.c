@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define PEM_BEGIN "-----BEGIN CERTIFICATE-----"
@@ -20,16 +21,13 @@ static char *first_certificate(const char *pem, size_t len)
     return end ? xasprintf("%.*s\n", (int)(end - begin) + (int)strlen(PEM_END), begin) : NULL;
 }
 
-int auth_authority_add(struct store *store, const char *name, const char *pem, size_t len,
-                       struct tls_cert_info *ret, struct err *err)
+int auth_authority_add(struct store *store, const char *pem, size_t len, struct tls_cert_info *ret,
+                       struct err *err)
 {
     auto_free char *first = NULL;
     struct tls_cert_info info;
     uint64_t n = 0;
 
-    if (!identity_id_valid(name))
-        return err_set(err, ERR_INVALID,
-                       "the name has a character that names do not allow, or is too long");
     if (len > PEM_MAX || !(first = first_certificate(pem, len)))
         return err_set(err, ERR_INVALID, "certificate: must be one in PEM form");
     if (tls_cert_read(first, strlen(first), &info, err) < 0)
@@ -37,47 +35,51 @@ int auth_authority_add(struct store *store, const char *name, const char *pem, s
     if (!info.is_ca)
         return err_set(err, ERR_INVALID,
                        "certificate: is not that of an authority (basic constraints CA:TRUE)");
-    if (store_authority_count(store, name, &n, err) < 0)
+    if (store_authority_count(store, info.sha256, &n, err) < 0)
         return -1;
     if (n >= AUTH_AUTHORITIES_MAX)
         return err_set(err, ERR_NO_SPACE, "no more than %d authorities", AUTH_AUTHORITIES_MAX);
-    if (store_authority_put(store, name, first, err) < 0)
+    if (store_authority_put(store, info.sha256, first, err) < 0)
         return -1;
     *ret = info;
     return 0;
 }
 
-int auth_authority_remove(struct store *store, const char *name, struct err *err)
+int auth_authority_remove(struct store *store, const char *thumbprint, struct err *err)
 {
-    return store_authority_delete(store, name, err);
+    char capitals[STORE_THUMBPRINT_MAX];
+
+    STR_SET(capitals, thumbprint);
+    for (char *c = capitals; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    return store_authority_delete(store, capitals, err);
 }
 
 struct each {
-    void (*fn)(void *arg, const char *name, const struct tls_cert_info *info);
+    void (*fn)(void *arg, const struct tls_cert_info *info);
     void *arg;
 };
 
-static void each_info(void *arg, const char *name, const char *pem)
+static void each_info(void *arg, const char *pem)
 {
     struct each *e = arg;
     struct tls_cert_info info;
 
     if (tls_cert_read(pem, strlen(pem), &info, NULL) == 0)
-        e->fn(e->arg, name, &info);
+        e->fn(e->arg, &info);
 }
 
 int auth_authority_each(struct store *store,
-                        void (*fn)(void *arg, const char *name, const struct tls_cert_info *info),
-                        void *arg, struct err *err)
+                        void (*fn)(void *arg, const struct tls_cert_info *info), void *arg,
+                        struct err *err)
 {
     struct each e = {.fn = fn, .arg = arg};
 
     return store_authority_each(store, each_info, &e, err);
 }
 
-static void append(void *arg, const char *name, const char *pem)
+static void append(void *arg, const char *pem)
 {
-    (void)name;
     buf_puts(arg, pem);
 }
 

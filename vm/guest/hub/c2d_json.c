@@ -50,6 +50,12 @@ static void put_property(struct buf *bag, const char *name, const char *value)
     percent_encode(value, strlen(value), bag);
 }
 
+/* What goes into a topic must be UTF-8, which a JSON parser does not ask for. */
+static bool is_text(const cJSON *item)
+{
+    return cJSON_IsString(item) && str_utf8_valid(item->valuestring, strlen(item->valuestring));
+}
+
 /* An optional text; RET is "" where it is not there. */
 static int read_text(const cJSON *json, const char *name, size_t max, const char **ret,
                      struct err *err)
@@ -59,7 +65,7 @@ static int read_text(const cJSON *json, const char *name, size_t max, const char
     *ret = "";
     if (!item || cJSON_IsNull(item))
         return 0;
-    if (!cJSON_IsString(item) || strlen(item->valuestring) > max)
+    if (!is_text(item) || strlen(item->valuestring) > max)
         return err_set(err, ERR_INVALID, "%s: must be a text of at most %zu characters", name, max);
     *ret = item->valuestring;
     return 0;
@@ -128,11 +134,11 @@ static int read_properties(const cJSON *json, struct buf *bag, struct err *err)
         char shown[80];
 
         str_sanitise_to(shown, sizeof(shown), item->string);
-        if (!item->string[0] || str_starts(item->string, "$.") ||
-            str_starts(item->string, "iothub-"))
+        if (!item->string[0] || !str_utf8_valid(item->string, strlen(item->string)) ||
+            str_starts(item->string, "$.") || str_starts(item->string, "iothub-"))
             return err_set(err, ERR_INVALID, "properties.%s: is not a name that senders may use",
                            shown);
-        if (!cJSON_IsString(item))
+        if (!is_text(item))
             return err_set(err, ERR_INVALID, "properties.%s: must be a text", shown);
         put_property(bag, item->string, item->valuestring);
         if (bag->len > BAG_MAX)

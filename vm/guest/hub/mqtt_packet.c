@@ -55,14 +55,8 @@ static struct mqtt_text take_text(struct reader *r)
 {
     struct mqtt_text t = take_bytes(r);
 
-    for (size_t i = 0; i < t.len && !r->bad;) {
-        uint32_t point = (unsigned char)t.at[i];
-        size_t n = point < 0x80 ? 1 : str_utf8_decode(t.at + i, t.len - i, &point);
-
-        if (n == 0 || point == 0)
-            r->bad = true;
-        i += n;
-    }
+    if (memchr(t.at, '\0', t.len) || !str_utf8_valid(t.at, t.len))
+        r->bad = true;
     return t;
 }
 

@@ -11,25 +11,23 @@ static void fail(struct rest *r, const struct err *err)
     rest_reply_err(r->x, false, err);
 }
 
-static cJSON *show(const char *name, const struct tls_cert_info *info)
+static cJSON *show(const struct tls_cert_info *info)
 {
     cJSON *out = cJSON_CreateObject();
     char when[CLOCK_TEXT_MAX];
 
-    json_add_str(out, "name", name);
+    json_add_str(out, "thumbprint", info->sha256);
     json_add_str(out, "subject", info->subject);
-    json_add_str(out, "thumbprint", info->sha1);
     clock_format(when, sizeof(when), info->not_before_ms);
-    json_add_str(out, "created", when);
+    json_add_str(out, "notBefore", when);
     clock_format(when, sizeof(when), info->not_after_ms);
-    json_add_str(out, "expiry", when);
-    json_add_bool(out, "isVerified", true);
+    json_add_str(out, "notAfter", when);
     return out;
 }
 
-static void list_add(void *arg, const char *name, const struct tls_cert_info *info)
+static void list_add(void *arg, const struct tls_cert_info *info)
 {
-    json_push(arg, show(name, info));
+    json_push(arg, show(info));
 }
 
 static void authorities_list(struct rest *r)
@@ -44,22 +42,22 @@ static void authorities_list(struct rest *r)
 }
 
 /* {"certificate": PEM} */
-static void authority_put(struct rest *r)
+static void authority_add(struct rest *r)
 {
     struct tls_cert_info info;
     struct err err = {0};
     const char *pem;
 
     if (json_need_str(r->body, "certificate", &pem, &err) < 0 ||
-        auth_authority_add(r->hub->store, r->segments[2], pem, strlen(pem), &info, &err) < 0) {
+        auth_authority_add(r->hub->store, pem, strlen(pem), &info, &err) < 0) {
         fail(r, &err);
         return;
     }
-    auto_json cJSON *out = show(r->segments[2], &info);
+    auto_json cJSON *out = show(&info);
     rest_reply_json(r->x, 200, out);
 }
 
-static void authority_delete(struct rest *r)
+static void authority_remove(struct rest *r)
 {
     struct err err = {0};
 
@@ -71,8 +69,8 @@ static void authority_delete(struct rest *r)
 
 static const struct rest_route routes[] = {
     {"GET", "sandbox/authorities", RIGHT_REGISTRY_READ, false, authorities_list},
-    {"PUT", "sandbox/authorities/*", RIGHT_REGISTRY_WRITE, true, authority_put},
-    {"DELETE", "sandbox/authorities/*", RIGHT_REGISTRY_WRITE, false, authority_delete},
+    {"POST", "sandbox/authorities", RIGHT_REGISTRY_WRITE, true, authority_add},
+    {"DELETE", "sandbox/authorities/*", RIGHT_REGISTRY_WRITE, false, authority_remove},
 };
 
 const struct rest_table authority_routes = {.routes = routes, .n = ARRAY_LEN(routes), .fail = fail};

@@ -69,10 +69,12 @@ static void reply(const struct hub *hub, struct http_exchange *x, const struct w
 {
     auto_json cJSON *out = cJSON_CreateObject();
     struct answer a = {.wish = w, .events = cJSON_CreateArray(), .next = w->after};
-    uint64_t first = events_first(hub->events);
+    uint64_t first = events_first(hub->events), last = events_last(hub->events);
 
     events_each(hub->events, w->after, answer_add, &a);
-    json_add_u64(out, "last", events_last(hub->events));
+    if (a.next > last)
+        a.next = last;
+    json_add_u64(out, "last", last);
     json_add_u64(out, "next", a.next);
     json_add_u64(out, "missed", first > w->after + 1 ? first - w->after - 1 : 0);
     json_add(out, "events", a.events);
@@ -238,9 +240,6 @@ static int read_wish(struct rest *r, struct wish *ret, uint64_t *ret_wait_s, str
         !str_to_u64(text, WAIT_MAX_S, ret_wait_s))
         return err_set(err, ERR_INVALID, "wait: must be 0 to %d seconds", WAIT_MAX_S);
     (void)http_exchange_query(r->x, "device", ret->device, sizeof(ret->device));
-    /* Numbers begin anew with the process: who asks for more than there were knows another's. */
-    if (ret->after > events_last(r->hub->events))
-        ret->after = 0;
     return 0;
 }
 
@@ -252,13 +251,14 @@ static void fail(struct rest *r, const struct err *err)
 static void events_get(struct rest *r)
 {
     struct followers *f = r->hub->followers;
+    uint64_t wait_s = 0, last = events_last(r->hub->events);
     struct wish wish;
     struct err err = {0};
-    uint64_t wait_s = 0;
 
     if (read_wish(r, &wish, &wait_s, &err) < 0)
         fail(r, &err);
-    else if (wait_s == 0 || f->n == FOLLOWERS_MAX || anything_for(r->hub, &wish, wish.after))
+    else if (wait_s == 0 || f->n == FOLLOWERS_MAX || anything_for(r->hub, &wish, wish.after) ||
+             wish.after > last) /* numbers begin anew with the process: "last" says so */
         reply(r->hub, r->x, &wish);
     else
         wait_for_news(f, r->x, &wish, wait_s);

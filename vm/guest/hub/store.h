@@ -112,13 +112,12 @@ int store_session_put(struct store *s, const char *device, const char *module, b
                       unsigned subs, struct err *err);
 bool store_session_get(struct store *s, const char *device, const char *module, unsigned *ret_subs);
 
-/* Certificates of authorities, PEM. each: in order of their names. count: all but the one named
- * BUT.
- */
-int store_authority_put(struct store *s, const char *name, const char *pem, struct err *err);
-int store_authority_delete(struct store *s, const char *name, struct err *err); /* ERR_NOT_FOUND */
-int store_authority_each(struct store *s, void (*fn)(void *arg, const char *name, const char *pem),
-                         void *arg, struct err *err);
+/* Certificates of authorities, PEM, by their thumbprints. count: all but BUT. */
+int store_authority_put(struct store *s, const char *thumbprint, const char *pem, struct err *err);
+int store_authority_delete(struct store *s, const char *thumbprint,
+                           struct err *err); /* ERR_NOT_FOUND */
+int store_authority_each(struct store *s, void (*fn)(void *arg, const char *pem), void *arg,
+                         struct err *err);
 int store_authority_count(struct store *s, const char *but, uint64_t *ret, struct err *err);
 
 /* Keys of the sandbox itself. ERR_NOT_FOUND where NAME was never set. */

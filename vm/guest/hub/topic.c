@@ -203,25 +203,10 @@ int topic_parse_user(const char *text, size_t len, struct topic_user *ret, struc
 
 /* ---- property bags ---- */
 
-static bool utf8_valid(const char *text)
-{
-    size_t len = strlen(text);
-
-    for (size_t i = 0; i < len;) {
-        uint32_t point;
-        size_t n = (unsigned char)text[i] < 0x80 ? 1 : str_utf8_decode(text + i, len - i, &point);
-
-        if (n == 0)
-            return false;
-        i += n;
-    }
-    return true;
-}
-
 /* Decoding never makes text longer. An escape must not bring in what MQTT keeps out of topics. */
 static bool decode(struct topic_span s, char *to)
 {
-    return percent_decode(s.at, s.len, to, s.len + 1) && utf8_valid(to);
+    return percent_decode(s.at, s.len, to, s.len + 1) && str_utf8_valid(to, strlen(to));
 }
 
 bool topic_bag_each(const char *bag, size_t len,
