@@ -1,7 +1,7 @@
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "vm/guest/hub/store.h"
+#include "vm/guest/hub/store_config.h"
 
 #include <criterion/criterion.h>
 #include <sqlite3.h>
@@ -164,4 +164,154 @@ Test(store, opens_a_database_of_the_version_before)
     cr_assert_eq(store_identity_get(store, "e", "", &id, NULL), 0);
     cr_assert_eq(id.auth, IDENTITY_SAS);
     cr_assert_str_eq(id.parents, "");
+}
+
+Test(store, does_a_part_as_a_whole_or_not_at_all)
+{
+    struct identity id;
+
+    put("before", "");
+    cr_assert_eq(store_begin(store, NULL), 0);
+    put("undone", "");
+    cr_assert_eq(store_begin(store, NULL), 0);
+    put("inner", "");
+    cr_assert_eq(store_end(store, true, NULL), 0);
+    cr_assert_eq(store_end(store, false, NULL), 0);
+    cr_assert_eq(store_begin(store, NULL), 0);
+    put("kept", "");
+    cr_assert_eq(store_end(store, true, NULL), 0);
+    cr_assert_eq(store_commit(store, NULL), 0);
+    cr_assert_eq(store_identity_get(store, "before", "", &id, NULL), 0);
+    cr_assert_eq(store_identity_get(store, "undone", "", &id, NULL), -1);
+    cr_assert_eq(store_identity_get(store, "inner", "", &id, NULL), -1);
+    cr_assert_eq(store_identity_get(store, "kept", "", &id, NULL), 0);
+}
+
+static void put_child(const char *device, const char *hub, const char *scope)
+{
+    struct identity id = {.version = 1};
+
+    STR_SET(id.device, device);
+    STR_SET(id.hub, hub);
+    STR_SET(id.parents, scope);
+    cr_assert_eq(store_identity_put(store, &id, NULL), 0);
+}
+
+Test(store, finds_children_and_the_devices_of_a_hub)
+{
+    auto_buf struct buf seen = {0};
+    struct identity id;
+    uint64_t n = 0;
+
+    put_child("c", "", "scope");
+    put_child("a", "", "scope");
+    put_child("b", "other", "");
+    put("a", "m");
+    cr_assert_eq(store_children_each(store, "scope", "", 10, join, &seen, NULL), 0);
+    cr_assert_str_eq(seen.data, "a c ");
+    buf_clear(&seen);
+    cr_assert_eq(store_children_each(store, "", "", 10, join, &seen, NULL), 0);
+    cr_assert_str_eq(buf_str(&seen), "");
+    cr_assert_eq(store_hub_each(store, "", "a", 10, join, &seen, NULL), 0);
+    cr_assert_str_eq(seen.data, "c ");
+    cr_assert_eq(store_hub_count(store, "other", false, &n, NULL), 0);
+    cr_assert_eq(n, 1);
+    cr_assert_eq(store_children_release(store, "scope", NULL), 0);
+    cr_assert_eq(store_identity_get(store, "a", "", &id, NULL), 0);
+    cr_assert_str_eq(id.parents, "");
+    cr_assert_eq(id.version, 2);
+}
+
+static bool join_twin(void *arg, const struct identity *id, const struct twin_row *t)
+{
+    buf_printf(arg, "%s/%s=%s ", id->device, id->module, t->tags);
+    return !str_eq(id->module, "z");
+}
+
+Test(store, walks_over_twins)
+{
+    struct twin_walk walk = {.hub = "", .after_device = "", .after_module = ""};
+    auto_buf struct buf seen = {0};
+
+    put("a", "");
+    put("a", "y");
+    put("a", "x");
+    put("b", "");
+    put("b", "z");
+    put("c", "");
+    put("c", "q");
+    put_child("o", "other", "");
+    put("o", "m");
+    cr_assert_eq(store_twin_each(store, &walk, join_twin, &seen, NULL), 0);
+    cr_assert_str_eq(seen.data, "a/={} b/={} c/={} ");
+    buf_clear(&seen);
+    walk.modules = true;
+    walk.after_device = "a";
+    walk.after_module = "x";
+    cr_assert_eq(store_twin_each(store, &walk, join_twin, &seen, NULL), 0);
+    cr_assert_str_eq(seen.data, "a/y={} b/z={} "); /* it was told to stop */
+}
+
+static void join_target(void *arg, const char *id, bool applied)
+{
+    buf_printf(arg, "%s%d ", id, applied);
+}
+
+static void join_settings(void *arg, const char *module, bool edge, const char *paths)
+{
+    buf_printf(arg, "%s%d%s ", module, edge, paths);
+}
+
+Test(store, keeps_configurations)
+{
+    struct configuration c = {.kind = CONFIGURATION_LAYERED,
+                              .follows_reports = true,
+                              .priority = 7,
+                              .version = 2,
+                              .created_ms = 3,
+                              .updated_ms = 4,
+                              .condition = (char[]){"*"},
+                              .content = (char[]){"{}"},
+                              .labels = (char[]){"{\"a\":1}"},
+                              .metrics = (char[]){"{}"}};
+    struct configuration back = {0};
+    struct err err = {0};
+    uint64_t n = 0;
+
+    STR_SET(c.id, "c");
+    STR_SET(c.schema, "1.0");
+    cr_assert_eq(store_configuration_put(store, "", &c, NULL), 0);
+    cr_assert_eq(store_configuration_get(store, "", "c", &back, NULL), 0);
+    cr_assert_eq(back.kind, CONFIGURATION_LAYERED);
+    cr_assert_eq(back.priority, 7);
+    cr_assert_eq(back.created_ms, 3);
+    cr_assert_str_eq(back.labels, c.labels);
+    configuration_done(&back);
+    cr_assert_eq(store_configuration_get(store, "other", "c", &back, &err), -1);
+    cr_assert_eq(err.kind, ERR_NOT_FOUND);
+    cr_assert_eq(store_configuration_count(store, NULL, true, &n, NULL), 0);
+    cr_assert_eq(n, 1);
+    cr_assert_eq(store_configuration_count(store, "other", false, &n, NULL), 0);
+    cr_assert_eq(n, 0);
+}
+
+Test(store, forgets_what_was_set_with_the_identity)
+{
+    auto_buf struct buf seen = {0};
+
+    put("d", "");
+    put("d", "m");
+    cr_assert_eq(store_target_put(store, "", "d", "", "c1", true, NULL), 0);
+    cr_assert_eq(store_target_put(store, "", "d", "m", "c2", false, NULL), 0);
+    cr_assert_eq(store_settings_put(store, "d", "m", true, "{}", NULL), 0);
+    put("d", ""); /* replaced, not gone */
+    cr_assert_eq(store_target_each(store, "d", "", join_target, &seen, NULL), 0);
+    cr_assert_eq(store_settings_each(store, "d", join_settings, &seen, NULL), 0);
+    cr_assert_str_eq(seen.data, "c11 m1{} ");
+    buf_clear(&seen);
+    cr_assert_eq(store_identity_delete(store, "d", "m", NULL), 0);
+    cr_assert_eq(store_settings_each(store, "d", join_settings, &seen, NULL), 0);
+    cr_assert_eq(store_target_each(store, "d", "m", join_target, &seen, NULL), 0);
+    cr_assert_eq(store_target_each(store, "d", "", join_target, &seen, NULL), 0);
+    cr_assert_str_eq(seen.data, "c11 ");
 }
