@@ -10,8 +10,9 @@ static const struct action actions[] = {ACTION_LIST(ACTION_ROW)};
 #undef ACTION_ROW
 
 const enum action_id action_everywhere[] = {
-    ACTION_BACK,  ACTION_LEAVE, ACTION_TAB_1,  ACTION_TAB_2,     ACTION_TAB_3, ACTION_TAB_4,
-    ACTION_TAB_5, ACTION_JOBS,  ACTION_REDRAW, ACTION_INTERRUPT, ACTION_HELP,  ACTION_NONE,
+    ACTION_BACK,      ACTION_LEAVE, ACTION_TAB_1, ACTION_TAB_2,   ACTION_TAB_3,
+    ACTION_TAB_4,     ACTION_TAB_5, ACTION_JOBS,  ACTION_SANDBOX, ACTION_REDRAW,
+    ACTION_INTERRUPT, ACTION_HELP,  ACTION_NONE,
 };
 
 const struct action *action_get(enum action_id id)

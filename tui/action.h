@@ -68,8 +68,32 @@ enum action_group { GROUP_MOVE, GROUP_LOOK, GROUP_CHANGE, GROUP_EVERYWHERE, GROU
       GROUP_CHANGE)                                                                                \
     X(VM_DELETE, 'Z', "Z", "delete VM", "delete the VM (asks twice)", "berth vm delete NAME",      \
       true, GROUP_CHANGE)                                                                          \
-    X(SANDBOX_STOP, 'O', "O", "sandbox off", "stop the sandbox (asks)", "berth sandbox stop",      \
+    X(SANDBOX_START, 'A', "A", "start", "start the sandbox", "berth sandbox start", true,          \
+      GROUP_CHANGE)                                                                                \
+    X(SANDBOX_STOP, 'T', "T", "stop", "stop the sandbox (asks)", "berth sandbox stop", true,       \
+      GROUP_CHANGE)                                                                                \
+    X(SANDBOX_RESET, 'Z', "Z", "reset", "delete it all (asks)", "berth sandbox reset", true,       \
+      GROUP_CHANGE)                                                                                \
+    X(EVENTS, 'L', "L", "events", "what devices send", "berth sandbox events -f", false,           \
+      GROUP_LOOK)                                                                                  \
+    X(DEVICE_NEW, 'N', "N", "new device", "make a device", "berth sandbox device create ID",       \
+      false, GROUP_CHANGE)                                                                         \
+    X(DEVICE_MAKE, KEYSYM_ENTER, "Enter", "Make it", "make the device as shown",                   \
+      "berth sandbox device create ID", true, GROUP_CHANGE)                                        \
+    X(DEVICE_STRING, 'S', "S", "connection string", "show it for 30 s",                            \
+      "berth sandbox device show ID --connection-string", false, GROUP_LOOK)                       \
+    X(DEVICE_MODULE, KEYSYM_TAB, "Tab", "next module", "the next module's twin",                   \
+      "berth sandbox twin show ID/MODULE", false, GROUP_LOOK)                                      \
+    X(DEVICE_INVOKE, 'I', "I", "invoke", "call a method of it", "berth sandbox invoke ID METHOD",  \
+      false, GROUP_CHANGE)                                                                         \
+    X(INVOKE_NOW, KEYSYM_ENTER, "Enter", "Invoke", "call the method",                              \
+      "berth sandbox invoke ID METHOD", true, GROUP_CHANGE)                                        \
+    X(DEVICE_ENABLE, 'E', "E", "enable", "let it connect again", "berth sandbox device enable ID", \
       true, GROUP_CHANGE)                                                                          \
+    X(DEVICE_DISABLE, 'D', "D", "disable", "cut it off (asks)", "berth sandbox device disable ID", \
+      true, GROUP_CHANGE)                                                                          \
+    X(DEVICE_DELETE, 'Z', "Z", "delete", "delete the device (asks)",                               \
+      "berth sandbox device delete ID", true, GROUP_CHANGE)                                        \
     X(JOB_CANCEL, 'C', "C", "cancel", "cancel and undo it (asks)", "berth job cancel ID", true,    \
       GROUP_CHANGE)                                                                                \
     X(JOB_LEAVE, 'B', "B", "leave it running", "leave; the job goes on", NULL, false, GROUP_LOOK)  \
@@ -91,6 +115,8 @@ enum action_group { GROUP_MOVE, GROUP_LOOK, GROUP_CHANGE, GROUP_EVERYWHERE, GROU
     X(TAB_4, '4', NULL, "", "Metrics", "berth metrics", false, GROUP_EVERYWHERE)                   \
     X(TAB_5, '5', NULL, "", "VM", "berth vm show", false, GROUP_EVERYWHERE)                        \
     X(JOBS, 'J', "J", "jobs", "what runs and what ran", "berth job list", false, GROUP_EVERYWHERE) \
+    X(SANDBOX, 'O', "O", "sandbox", "the sandbox and its devices", "berth sandbox show", false,    \
+      GROUP_EVERYWHERE)                                                                            \
     X(REDRAW, KEYSYM_CTRL_L, "Ctrl-L", "", "draw the screen again", NULL, false, GROUP_EVERYWHERE) \
     X(INTERRUPT, KEYSYM_CTRL_C, "Ctrl-C", "Quit", "quit; jobs go on", NULL, false,                 \
       GROUP_EVERYWHERE)                                                                            \

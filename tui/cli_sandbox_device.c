@@ -93,7 +93,7 @@ static void print_device(const struct sandbox_device *d)
         cli_out_printf("%-10s %s\n", "module", d->module);
     cli_out_printf("%-10s %s%s%s\n", "state", sandbox_device_word(d),
                    d->changed_ms ? " since " : "", d->changed_ms ? since : "");
-    cli_out_printf("%-10s %s\n", "activity", at[0] ? at : "never");
+    cli_out_printf("%-10s %s\n", "activity", at[0] ? at : "-");
     cli_out_printf("%-10s %s\n", "auth", sandbox_auth_name(d->auth));
     if (d->thumbprint[0])
         cli_out_printf("%-10s %s\n", "thumbprint", d->thumbprint);

@@ -10,6 +10,7 @@ struct dialog_arg {
     const char *text;    /* what is lost and what is kept; \n between lines */
     const char *yes;     /* "Delete" */
     const char *word;    /* must be typed; NULL: a choice suffices */
+    const char *prompt;  /* asks for it; NULL: it is the thing's name */
     const char *cli;     /* the same thing as a command */
     const char *subject; /* handed to on_yes, e.g. the VM */
     const char *object;  /* handed to on_yes, e.g. the module; may be NULL */

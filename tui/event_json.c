@@ -44,7 +44,9 @@ static void put_body(struct buf *out, const cJSON *entry)
     else if (text[0])
         put(out, text);
     else if (!size)
-        buf_puts(out, json_bool(entry, "cut", false) ? "(too long to be shown)" : "(empty)");
+        buf_puts(out, json_bool(entry, "cut", false) ? "(too long to be shown)"
+                      : base64[0]                    ? "(unreadable)"
+                                                     : "(empty)");
     else
         buf_printf(out, "(%" PRIu64 " bytes, as base64: %.*s%s)", size, BASE64_SHOWN, base64,
                    strlen(base64) > BASE64_SHOWN ? "..." : "");

@@ -14,12 +14,29 @@ void request_vm(struct ui *ui, const char *verb, const char *vm,
 void request_module(struct ui *ui, const char *verb, const char *vm, const char *module);
 /* The secret goes into the message to the engine and nowhere else. */
 void request_connection_string(struct ui *ui, const char *vm, const char *secret);
-void request_provision_sandbox(struct ui *ui, const char *vm);
-void request_sandbox_stop(struct ui *ui);
+/* As the device that is named, with what is deployed to it; NULL: as one of the VM's own name, with
+ * the sample modules. */
+void request_provision_sandbox(struct ui *ui, const char *vm, const char *device_or_null);
 void request_job_cancel(struct ui *ui, const char *id);
 void request_logs_follow(struct ui *ui, const char *vm, const char *module, unsigned tail);
 void request_logs_stop(struct ui *ui, const char *stream);
 void request_metrics(struct ui *ui, const char *vm, uint64_t since_ms);
+
+/* The sandbox. MODULE "": the device itself. */
+void request_sandbox(struct ui *ui, const char *verb); /* "start", "stop", "reset" */
+void request_devices(struct ui *ui);
+void request_device(struct ui *ui, const char *device);
+/* Its id, kind and way; THUMBPRINT as a person gave it, NULL: none. */
+void request_device_create(struct ui *ui, const struct sandbox_device *device,
+                           const char *thumbprint);
+void request_device_set(struct ui *ui, const char *device, bool enabled);
+void request_device_delete(struct ui *ui, const char *device);
+void request_twin(struct ui *ui, const char *device, const char *module);
+/* PAYLOAD: JSON text, "": none. False with ERR where it is not JSON. */
+bool request_invoke(struct ui *ui, const char *device, const char *module, const char *method,
+                    const char *payload, struct err *err);
+void request_events_follow(struct ui *ui, const char *device, unsigned tail);
+void request_events_stop(struct ui *ui, const char *stream);
 
 /* Forgets all calls under way; their answers must not come any more. */
 void request_drop(struct ui *ui);

@@ -3,7 +3,9 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/rpc/model_json.h"
+#include "tui/event_json.h"
 #include "tui/request.h"
+#include "tui/request_private.h"
 #include "tui/who.h"
 
 #include <string.h>
@@ -52,6 +54,8 @@ static void on_answer(void *arg, const cJSON *result, const struct err *err)
     memset(&bad, 0, sizeof(bad));
     if (err) {
         ui_reply(ui, request->screen_id, &reply);
+    } else if (request->kind >= REPLY_DEVICES) {
+        request_deliver_sandbox(ui, request->screen_id, &reply, result);
     } else if (request->kind == REPLY_METRICS) {
         deliver_metrics(ui, request->screen_id, &reply, result);
     } else {
@@ -73,8 +77,8 @@ static void on_answer(void *arg, const cJSON *result, const struct err *err)
     changed(ui);
 }
 
-static void ask(struct ui *ui, enum reply_kind kind, const char *what, const char *method,
-                cJSON *take_params, uint64_t timeout_ms)
+void request_ask(struct ui *ui, enum reply_kind kind, const char *what, const char *method,
+                 cJSON *take_params, uint64_t timeout_ms)
 {
     struct request *request = xcalloc(1, sizeof(*request));
     const struct ui_ops *ops = ui_ops(ui);
@@ -97,8 +101,7 @@ static cJSON *params_vm(const char *vm)
     return params;
 }
 
-/* Jobs remember who started them. */
-static void add_by(cJSON *params)
+void request_add_by(cJSON *params)
 {
     char who[MODEL_NAME_MAX];
     who_describe(who, sizeof(who));
@@ -110,20 +113,20 @@ void request_host_check(struct ui *ui, const struct vm_plan *plan_or_null)
     cJSON *params = cJSON_CreateObject();
     if (plan_or_null)
         json_add(params, "plan", model_json_plan(plan_or_null));
-    ask(ui, REPLY_HOST_REPORT, "check this computer", "host.check", params, 60000);
+    request_ask(ui, REPLY_HOST_REPORT, "check this computer", "host.check", params, 60000);
 }
 
 void request_plan_default(struct ui *ui)
 {
-    ask(ui, REPLY_PLAN, "suggest a plan", "plan.default", cJSON_CreateObject(), 0);
+    request_ask(ui, REPLY_PLAN, "suggest a plan", "plan.default", cJSON_CreateObject(), 0);
 }
 
 void request_vm_create(struct ui *ui, const struct vm_plan *plan)
 {
     cJSON *params = cJSON_CreateObject();
     json_add(params, "plan", model_json_plan(plan));
-    add_by(params);
-    ask(ui, REPLY_JOB, "install the VM", "vm.create", params, 0);
+    request_add_by(params);
+    request_ask(ui, REPLY_JOB, "install the VM", "vm.create", params, 0);
 }
 
 void request_vm(struct ui *ui, const char *verb, const char *vm, bool force)
@@ -134,8 +137,8 @@ void request_vm(struct ui *ui, const char *verb, const char *vm, bool force)
         json_add_bool(params, "force", true);
     (void)str_format(method, sizeof(method), "vm.%s", verb);
     (void)str_format(what, sizeof(what), "%s VM %s", verb, vm);
-    add_by(params);
-    ask(ui, REPLY_JOB, what, method, params, 0);
+    request_add_by(params);
+    request_ask(ui, REPLY_JOB, what, method, params, 0);
 }
 
 void request_module(struct ui *ui, const char *verb, const char *vm, const char *module)
@@ -145,34 +148,33 @@ void request_module(struct ui *ui, const char *verb, const char *vm, const char 
     json_add_str(params, "module", module);
     (void)str_format(method, sizeof(method), "module.%s", verb);
     (void)str_format(what, sizeof(what), "%s %s", verb, module);
-    ask(ui, REPLY_DONE, what, method, params, 60000);
+    request_ask(ui, REPLY_DONE, what, method, params, 60000);
 }
 
 void request_connection_string(struct ui *ui, const char *vm, const char *secret)
 {
     cJSON *params = params_vm(vm);
     json_add_str(params, "connectionString", secret);
-    add_by(params);
-    ask(ui, REPLY_JOB, "connect to Azure", "provision.connection_string", params, 0);
+    request_add_by(params);
+    request_ask(ui, REPLY_JOB, "connect to Azure", "provision.connection_string", params, 0);
 }
 
-void request_provision_sandbox(struct ui *ui, const char *vm)
+void request_provision_sandbox(struct ui *ui, const char *vm, const char *device_or_null)
 {
     cJSON *params = params_vm(vm);
-    add_by(params);
-    ask(ui, REPLY_JOB, "connect to the sandbox", "provision.sandbox", params, 0);
-}
-
-void request_sandbox_stop(struct ui *ui)
-{
-    ask(ui, REPLY_JOB, "stop the sandbox", "sandbox.stop", cJSON_CreateObject(), 0);
+    if (device_or_null) {
+        json_add_str(params, "deviceId", device_or_null);
+        json_add_bool(params, "sample", false);
+    }
+    request_add_by(params);
+    request_ask(ui, REPLY_JOB, "connect to the sandbox", "provision.sandbox", params, 0);
 }
 
 void request_job_cancel(struct ui *ui, const char *id)
 {
     cJSON *params = cJSON_CreateObject();
     json_add_str(params, "id", id);
-    ask(ui, REPLY_DONE, "cancel the job", "job.cancel", params, 0);
+    request_ask(ui, REPLY_DONE, "cancel the job", "job.cancel", params, 0);
 }
 
 void request_logs_follow(struct ui *ui, const char *vm, const char *module, unsigned tail)
@@ -181,7 +183,7 @@ void request_logs_follow(struct ui *ui, const char *vm, const char *module, unsi
     json_add_str(params, "module", module);
     json_add_u64(params, "tail", tail);
     json_add_bool(params, "follow", true);
-    ask(ui, REPLY_STREAM, "follow the log", "logs.follow", params, 0);
+    request_ask(ui, REPLY_STREAM, "follow the log", "logs.follow", params, 0);
 }
 
 void request_logs_stop(struct ui *ui, const char *stream)
@@ -196,7 +198,7 @@ void request_metrics(struct ui *ui, const char *vm, uint64_t since_ms)
 {
     cJSON *params = params_vm(vm);
     json_add_u64(params, "since", since_ms);
-    ask(ui, REPLY_METRICS, "read the metrics", "metrics.get", params, 0);
+    request_ask(ui, REPLY_METRICS, "read the metrics", "metrics.get", params, 0);
 }
 
 /* ---- what comes back */
@@ -264,6 +266,32 @@ static void event_log(struct ui *ui, const cJSON *params)
     free(entries);
 }
 
+/* Events of the sandbox are shown as lines of a log. */
+static void event_sandbox(struct ui *ui, const cJSON *params)
+{
+    const cJSON *item;
+    auto_json cJSON *lines = cJSON_CreateObject();
+    cJSON *entries = json_add_array(lines, "entries");
+    static const char *const copied[] = {"stream", "end", "error"};
+    for (size_t i = 0; i < ARRAY_LEN(copied); i++)
+        if (json_get(params, copied[i]))
+            json_add(lines, copied[i], cJSON_Duplicate(json_get(params, copied[i]), true));
+    cJSON_ArrayForEach(item, json_get(params, "entries"))
+    {
+        auto_buf struct buf text = {0};
+        cJSON *line = cJSON_CreateObject();
+        if (json_get(item, "mark"))
+            buf_puts(&text, "-- ");
+        event_json_line(item, &text);
+        json_add_u64(line, "seq", json_u64(item, "seq", 0));
+        json_add_u64(line, "gap", json_u64(item, "gap", 0));
+        json_add_u64(line, "at", json_u64(item, "at", 0));
+        json_add_str(line, "text", buf_str(&text));
+        json_push(entries, line);
+    }
+    event_log(ui, lines);
+}
+
 void request_event(struct ui *ui, const char *method, const cJSON *params)
 {
     if (str_eq(method, "event.snapshot")) {
@@ -271,6 +299,8 @@ void request_event(struct ui *ui, const char *method, const cJSON *params)
         ui_snapshot(ui);
     } else if (str_eq(method, "event.log")) {
         event_log(ui, params);
+    } else if (str_eq(method, "event.sandbox")) {
+        event_sandbox(ui, params);
     }
 }
 

@@ -12,7 +12,7 @@ struct check {
 };
 
 static const enum action_id check_actions[] = {
-    LIST_ACTIONS, ACTION_NEXT, ACTION_REFRESH, ACTION_JOBS, ACTION_NONE,
+    LIST_ACTIONS, ACTION_NEXT, ACTION_REFRESH, ACTION_SANDBOX, ACTION_JOBS, ACTION_NONE,
 };
 
 static void check_ask(struct ui *ui, struct check *check)

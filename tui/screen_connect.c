@@ -22,16 +22,24 @@ static const struct {
      "registry that holds a sample module. The VM is registered there and gets two sample modules, "
      "so that you can look at everything. No account, no network needed. You can connect to Azure "
      "later."},
+    {"3  Use a device that the sandbox has already",
+     "The sandbox runs on this computer: choose one of its IoT Edge devices. The VM becomes that "
+     "device, with the modules that are deployed to it there; nothing else is deployed."},
 };
+
+/* The last one needs a sandbox. */
+static size_t choices_count(const struct view *view)
+{
+    return ARRAY_LEN(choices) - (view->snap.sandbox.light != LIGHT_OK);
+}
 
 static void connect_draw(const struct view *view, void *state, struct surface *s, struct area body)
 {
     struct connect *c = state;
-    (void)view;
     surface_rule(s, body, NULL);
     surface_text(s, body.y + 1, 1, -1, STYLE_TEXT, "What should the VM be connected to?");
-    list_resize(&c->list, ARRAY_LEN(choices));
-    for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
+    list_resize(&c->list, choices_count(view));
+    for (size_t i = 0; i < c->list.n; i++) {
         int y = body.y + 3 + (int)i;
         surface_text(s, y, 3, -1, STYLE_TEXT, choices[i].title);
         if (i == c->list.sel)
@@ -49,16 +57,18 @@ static void choose(struct ui *ui, struct connect *c)
         ui_toast(ui, LIGHT_WARN, "There is no VM yet");
     } else if (c->list.sel == 0) {
         ui_push(ui, &screen_connstr, NULL);
+    } else if (c->list.sel == 2) {
+        ui_push(ui, &screen_device_choice, NULL);
     } else if (!c->asked) {
         c->asked = true;
-        request_provision_sandbox(ui, vm->name);
+        request_provision_sandbox(ui, vm->name, NULL);
     }
 }
 
 static bool connect_key(struct ui *ui, void *state, const struct key *key)
 {
     struct connect *c = state;
-    if (key->sym != '1' && key->sym != '2')
+    if (key->sym < '1' || key->sym >= '1' + choices_count(ui_view(ui)))
         return false;
     c->list.sel = key->sym - '1';
     choose(ui, c);

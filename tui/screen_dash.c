@@ -2,13 +2,11 @@
  * problems and modules. */
 #include "core/base/str.h"
 #include "tui/attention.h"
-#include "tui/dialog.h"
 #include "tui/format.h"
 #include "tui/list.h"
 #include "tui/log_arg.h"
 #include "tui/module_table.h"
 #include "tui/progress.h"
-#include "tui/request.h"
 #include "tui/words.h"
 
 #include <inttypes.h>
@@ -20,7 +18,7 @@ struct dash {
 };
 
 static const enum action_id dash_actions[] = {
-    LIST_ACTIONS,   ACTION_OPEN,   ACTION_LOG,  ACTION_CONNECT, ACTION_SANDBOX_STOP,
+    LIST_ACTIONS,   ACTION_OPEN,   ACTION_LOG,  ACTION_CONNECT, ACTION_SANDBOX,
     ACTION_NEXT_VM, ACTION_NEW_VM, ACTION_JOBS, ACTION_NONE,
 };
 
@@ -147,16 +145,8 @@ static void draw_edge(const struct view *view, const struct vm_status *vm, struc
     draw_pair(s, y + 2, x, "Device", vm->device_id);
     draw_hub(s, y + 3, x, vm->hub);
     surface_text(s, y + 4, x, -1, STYLE_TEXT, "Sandbox");
-    const struct sandbox_status *sandbox = &view->snap.sandbox;
-    if (sandbox->light == LIGHT_OK)
-        (void)str_format(text, sizeof(text), "running, %" PRIu32 " device%s", sandbox->devices,
-                         sandbox->devices == 1 ? "" : "s");
-    else
-        STR_SET(text, sandbox->light == LIGHT_OFF    ? "off"
-                      : sandbox->light == LIGHT_BUSY ? "starting"
-                      : sandbox->reason[0]           ? sandbox->reason
-                                                     : "not known");
-    surface_light(s, y + 4, x + 9, s->w - x - 10, sandbox->light, text);
+    words_sandbox(&view->snap, text, sizeof(text));
+    surface_light(s, y + 4, x + 9, s->w - x - 10, view->snap.sandbox.light, text);
 }
 
 static void draw_modules(const struct view *view, const struct vm_status *vm, struct dash *dash,
@@ -240,8 +230,6 @@ static bool dash_enabled(const struct view *view, const void *state, enum action
         return vm != NULL;
     case ACTION_CONNECT:
         return vm && vm->state == VM_STATE_RUNNING && vm->cloud != CLOUD_STATE_CONNECTED;
-    case ACTION_SANDBOX_STOP:
-        return view->snap.sandbox.light == LIGHT_OK;
     case ACTION_NEXT_VM:
         return view->snap.n_vms > 1;
     case ACTION_NEW_VM:
@@ -249,13 +237,6 @@ static bool dash_enabled(const struct view *view, const void *state, enum action
     default:
         return true;
     }
-}
-
-static void sandbox_stop_sure(struct ui *ui, const char *subject, const char *object)
-{
-    (void)subject;
-    (void)object;
-    request_sandbox_stop(ui);
 }
 
 static void open_marked(struct ui *ui, const struct dash *dash)
@@ -294,14 +275,6 @@ static void next_vm(struct view *view)
 static bool dash_action(struct ui *ui, void *state, enum action_id id)
 {
     struct dash *dash = state;
-    const struct dialog_arg ask = {
-        .title = "Stop the sandbox?",
-        .text = "Devices connected to it will show \"disconnected\" until it runs again.\n"
-                "Its devices, keys and deployments are kept.",
-        .yes = "Stop it",
-        .cli = "berth sandbox stop",
-        .on_yes = sandbox_stop_sure,
-    };
     if (list_action(&dash->list, id))
         return true;
     if (id == ACTION_OPEN)
@@ -314,8 +287,6 @@ static bool dash_action(struct ui *ui, void *state, enum action_id id)
         ui_push(ui, &screen_check, NULL);
     else if (id == ACTION_NEXT_VM)
         next_vm(ui_view(ui));
-    else if (id == ACTION_SANDBOX_STOP)
-        ui_push(ui, &screen_dialog, &ask);
     else
         return false;
     return true;

@@ -10,8 +10,8 @@
 #define BOX_WIDTH 76
 
 struct dialog {
-    char title[120], text[600], yes[32], word[MODEL_NAME_MAX], cli[160];
-    char subject[MODEL_NAME_MAX], object[MODEL_NAME_MAX];
+    char title[200], text[600], yes[32], word[SANDBOX_ID_MAX], cli[200];
+    char prompt[48], subject[SANDBOX_ID_MAX], object[SANDBOX_ID_MAX];
     void (*on_yes)(struct ui *ui, const char *subject, const char *object);
     struct field field;
     bool on_field; /* the focus: the field, else a button */
@@ -32,11 +32,12 @@ static void dialog_enter(struct ui *ui, void *state, const void *arg)
     STR_SET(d->text, a->text);
     STR_SET(d->yes, a->yes);
     STR_SET(d->word, a->word);
+    STR_SET(d->prompt, a->prompt ? a->prompt : "Type its name to confirm:");
     STR_SET(d->cli, a->cli);
     STR_SET(d->subject, a->subject);
     STR_SET(d->object, a->object);
     d->on_yes = a->on_yes;
-    d->field.max = MODEL_NAME_MAX - 1;
+    d->field.max = sizeof(d->word) - 1;
     d->on_field = d->word[0] != '\0';
 }
 
@@ -101,7 +102,7 @@ static void dialog_draw(const struct view *view, void *state, struct surface *s,
         y += 2;
     }
     if (d->word[0]) {
-        int used = surface_text(s, y, x, -1, STYLE_TEXT, "Type its name to confirm:  ");
+        int used = 2 + surface_text(s, y, x, -1, STYLE_TEXT, d->prompt);
         field_draw(s, y, x + used, a.w - 6 - used, &d->field, d->on_field);
         y += 2;
     }
@@ -112,7 +113,7 @@ static void dialog_answer(struct ui *ui, struct dialog *d)
 {
     struct dialog copy = *d;
     if (copy.yes_marked && copy.word[0] && !word_fits(&copy)) {
-        ui_toast(ui, LIGHT_WARN, "The name does not match: type %s", copy.word);
+        ui_toast(ui, LIGHT_WARN, "That does not match: type %s", copy.word);
         d->on_field = true;
         return;
     }

@@ -14,6 +14,7 @@ enum log_prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER };
 
 struct log_screen {
     char module[MODEL_NAME_MAX];
+    char device[SANDBOX_ID_MAX]; /* of "@sandbox" */
     char stream[64];
     bool ended;
     struct err err;
@@ -29,6 +30,11 @@ static const enum action_id log_actions[] = {
     ACTION_LEVEL,  ACTION_STAMPS,     ACTION_FOLD,       ACTION_NONE,
 };
 
+static bool is_sandbox(const struct log_screen *l)
+{
+    return str_eq(l->module, "@sandbox");
+}
+
 static void log_follow(struct ui *ui, void *state)
 {
     struct log_screen *l = state;
@@ -37,7 +43,10 @@ static void log_follow(struct ui *ui, void *state)
     l->stream[0] = '\0';
     l->ended = false;
     l->err.kind = ERR_NONE;
-    request_logs_follow(ui, vm ? vm->name : "", l->module, TAIL);
+    if (is_sandbox(l))
+        request_events_follow(ui, l->device, TAIL);
+    else
+        request_logs_follow(ui, vm ? vm->name : "", l->module, TAIL);
 }
 
 static void log_enter(struct ui *ui, void *state, const void *arg)
@@ -45,6 +54,7 @@ static void log_enter(struct ui *ui, void *state, const void *arg)
     struct log_screen *l = state;
     const struct log_arg *a = arg;
     STR_SET(l->module, a->module);
+    STR_SET(l->device, a->device);
     log_view_init(&l->view);
     log_follow(ui, state);
 }
@@ -52,16 +62,19 @@ static void log_enter(struct ui *ui, void *state, const void *arg)
 static void log_leave(struct ui *ui, void *state)
 {
     struct log_screen *l = state;
-    if (l->stream[0] && !l->ended)
+    if (l->stream[0] && !l->ended && is_sandbox(l))
+        request_events_stop(ui, l->stream);
+    else if (l->stream[0] && !l->ended)
         request_logs_stop(ui, l->stream);
     log_view_done(&l->view);
 }
 
 static void log_crumb(const struct view *view, const void *state, char *to, size_t size)
 {
+    const struct log_screen *l = state;
     (void)view;
-    (void)str_format(to, size, "Logs  %s",
-                     words_source(((const struct log_screen *)state)->module));
+    (void)str_format(to, size, "%s  %s", is_sandbox(l) ? "Events" : "Logs",
+                     l->device[0] ? l->device : words_source(l->module));
 }
 
 static void draw_state(const struct log_screen *l, struct surface *s, int y, int w)
@@ -113,7 +126,9 @@ static void log_draw(const struct view *view, void *state, struct surface *s, st
         a.h -= 3;
     } else if (!line_ring_count(l->view.ring)) {
         surface_light(s, a.y, 1, -1, l->ended ? LIGHT_OFF : LIGHT_BUSY,
-                      l->ended ? "The log is empty." : "Waiting for its first line ...");
+                      l->ended        ? "The log is empty."
+                      : is_sandbox(l) ? "Waiting for the first event ..."
+                                      : "Waiting for its first line ...");
     }
     log_view_draw(&l->view, s, a);
     if (l->prompt == PROMPT_NONE)

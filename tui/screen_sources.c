@@ -10,14 +10,15 @@ static const enum action_id sources_actions[] = {LIST_ACTIONS, ACTION_OPEN, ACTI
 static size_t sources_count(const struct view *view)
 {
     const struct vm_status *vm = view_vm(view);
-    return 2 + (vm ? vm->n_modules : 0);
+    return 2 + (vm ? vm->n_modules : 0) + (view->snap.sandbox.light == LIGHT_OK);
 }
 
 static const char *source_name(const struct view *view, size_t i)
 {
     const struct vm_status *vm = view_vm(view);
     size_t modules = vm ? vm->n_modules : 0;
-    return i < modules ? vm->modules[i].name : i == modules ? "@serial" : "@engine";
+    static const char *const others[] = {"@serial", "@engine", "@sandbox"};
+    return i < modules ? vm->modules[i].name : others[(i - modules) % ARRAY_LEN(others)];
 }
 
 static void sources_draw(const struct view *view, void *state, struct surface *s, struct area body)

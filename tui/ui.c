@@ -168,6 +168,8 @@ static void act_everywhere(struct ui *ui, enum action_id id)
         ui_push(ui, &screen_help, ui_top(ui, NULL));
     else if (id == ACTION_JOBS && ui_top(ui, NULL) != &screen_jobs)
         ui_push(ui, &screen_jobs, NULL);
+    else if (id == ACTION_SANDBOX && ui_top(ui, NULL) != &screen_sandbox)
+        ui_push(ui, &screen_sandbox, NULL);
     else if (id == ACTION_LEAVE || (id == ACTION_BACK && ui->depth > 1))
         ui_pop(ui);
 }

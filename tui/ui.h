@@ -5,7 +5,7 @@
 #ifndef BERTH_TUI_UI_H
 #define BERTH_TUI_UI_H
 
-#include "core/base/model.h"
+#include "core/base/model_sandbox.h"
 #include "core/base/secret.h"
 #include "core/rpc/client.h"
 #include "tui/action.h"
@@ -39,6 +39,9 @@ enum reply_kind {
     REPLY_PLAN,
     REPLY_STREAM,
     REPLY_METRICS,
+    REPLY_DEVICES,  /* of the sandbox */
+    REPLY_DEVICE,   /* one of them, with its modules */
+    REPLY_DOCUMENT, /* JSON of a device */
 };
 struct reply {
     enum reply_kind kind;
@@ -47,7 +50,15 @@ struct reply {
     const char *id;        /* JOB, STREAM */
     const struct host_report *report;
     const struct vm_plan *plan;
-    struct metric_set *metrics; /* a screen may steal a series */
+    struct metric_set *metrics;           /* a screen may steal a series */
+    const struct sandbox_device *devices; /* DEVICES; DEVICE: it, then its modules */
+    size_t n_devices;
+    uint64_t total;         /* DEVICES: how many there are */
+    const char *connection; /* DEVICE: its connection string, a secret; NULL where it has none */
+    bool existed;           /* DEVICE: it was to be made, and was there already */
+    const char *module;     /* DOCUMENT: of a twin, whose; "": the device's */
+    const char *text;       /* DOCUMENT: a member a line */
+    unsigned status;        /* DOCUMENT: what a method answered with */
 };
 
 /* Lines of a followed log. */
@@ -137,6 +148,7 @@ struct dialog_arg;
 extern const struct screen screen_start, screen_dash, screen_modules, screen_module, screen_sources,
     screen_log, screen_metrics, screen_plot, screen_vm, screen_help, screen_jobs, screen_job,
     screen_reattach, screen_check, screen_plan, screen_review, screen_connect, screen_connstr,
-    screen_dialog, screen_message;
+    screen_dialog, screen_message, screen_sandbox, screen_device, screen_device_new,
+    screen_device_choice, screen_invoke;
 
 #endif

@@ -3,6 +3,8 @@
 
 #include "core/base/str.h"
 
+#include <inttypes.h>
+
 const char *words_vm(enum vm_state state)
 {
     return state == VM_STATE_SILENT ? "not answering" : vm_state_name(state);
@@ -46,9 +48,46 @@ enum light words_job_light(enum job_state state)
     }
 }
 
+static bool sandbox_is_ending(const struct snapshot *snap)
+{
+    for (size_t i = 0; i < snap->n_jobs; i++)
+        if (!job_state_ended(snap->jobs[i].state) && (str_eq(snap->jobs[i].kind, "sandbox.stop") ||
+                                                      str_eq(snap->jobs[i].kind, "sandbox.reset")))
+            return true;
+    return false;
+}
+
+void words_sandbox(const struct snapshot *snap, char *to, size_t size)
+{
+    const struct sandbox_status *sandbox = &snap->sandbox;
+    if (sandbox->light == LIGHT_OK)
+        (void)str_format(to, size, "running, %" PRIu32 " device%s", sandbox->devices,
+                         sandbox->devices == 1 ? "" : "s");
+    else if (sandbox->light == LIGHT_BUSY)
+        (void)str_copy(to, size, sandbox_is_ending(snap) ? "stopping" : "starting");
+    else if (sandbox->light == LIGHT_OFF)
+        (void)str_copy(to, size, "off");
+    else
+        (void)str_copy(to, size, sandbox->reason[0] ? sandbox->reason : "not known");
+}
+
+const char *words_auth(enum sandbox_auth auth)
+{
+    static const char *const words[] = {
+        [SANDBOX_AUTH_NONE] = "nothing: it cannot connect",
+        [SANDBOX_AUTH_SAS] = "with a key (sas)",
+        [SANDBOX_AUTH_X509_SELF_SIGNED] = "with its own certificate",
+        [SANDBOX_AUTH_X509_CA] = "with a signed certificate",
+        [SANDBOX_AUTH_TPM] = "with a TPM",
+    };
+    _Static_assert(ARRAY_LEN(words) == SANDBOX_AUTH_COUNT, "words for each way");
+    return words[auth < SANDBOX_AUTH_COUNT ? auth : SANDBOX_AUTH_NONE];
+}
+
 const char *words_source(const char *module)
 {
-    return str_eq(module, "@serial")   ? "VM's serial console"
-           : str_eq(module, "@engine") ? "engine (berthd)"
-                                       : module;
+    return str_eq(module, "@serial")    ? "VM's serial console"
+           : str_eq(module, "@engine")  ? "engine (berthd)"
+           : str_eq(module, "@sandbox") ? "sandbox's devices"
+                                        : module;
 }

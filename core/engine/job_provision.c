@@ -109,7 +109,8 @@ static void *sandbox_ctx_new(void *owner, const cJSON *params, struct err *err)
     if (!c)
         return NULL;
     c->first = 1;
-    find_sample(c->sample, sizeof(c->sample));
+    if (json_bool(params, "sample", true)) /* else the device has a deployment of its own */
+        find_sample(c->sample, sizeof(c->sample));
     return c;
 }
 

@@ -27,6 +27,7 @@ static struct job *start(struct engine *e, const cJSON *params, const char *kind
     json_add_str(kept, "vm", vm);
     if (json_get(params, "deviceId"))
         json_add_str(kept, "deviceId", json_str(params, "deviceId", vm));
+    json_add_bool(kept, "sample", json_bool(params, "sample", true));
     const struct job_request request = {
         .kind = kind, .title = text, .vm = vm, .by = by, .take_params = kept};
     return jobs_start(e->jobs, &request, err);

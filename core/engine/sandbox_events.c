@@ -166,13 +166,20 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- in ---- */
 
+/* Entries are numbered with the lost ones counted, so that a client sees the hole. */
+static void lose(struct stream *s, uint64_t events)
+{
+    s->gap += events;
+    s->seq += events;
+}
+
 static void on_event(void *arg, const struct hub_event *e)
 {
     struct stream *s = arg;
     if (e->sequence <= s->after)
         return; /* not what was asked for */
     if (s->counts)
-        s->gap += e->sequence - s->after - 1;
+        lose(s, e->sequence - s->after - 1);
     s->counts = true;
     s->after = e->sequence;
     if (!s->device[0] || str_eq(s->device, e->device))
@@ -204,7 +211,8 @@ static bool take_answer(struct stream *s, const char *text, size_t len, struct e
         return true;
     }
     if (s->after == before && last > s->after) { /* too large for it to keep */
-        s->gap += s->counts ? last - s->after : 0;
+        if (s->counts)
+            lose(s, last - s->after);
         s->after = last;
     }
     return s->after > before;

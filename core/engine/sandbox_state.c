@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define COUNT_MS 10000 /* devices are counted this often, while somebody looks */
+#define FIRST_MS 500   /* until they have been counted once */
 
 struct sandbox_state {
     struct engine *engine;
@@ -100,6 +101,8 @@ static void watch(struct sandbox_state *s, pid_t pid)
 static void on_counted(void *arg, uint32_t devices, const struct err *err)
 {
     struct sandbox_state *s = arg;
+    if (!err)
+        uv_timer_set_repeat(&s->count_timer, COUNT_MS);
     if (!err && s->status.light == LIGHT_OK && s->status.devices != devices) {
         s->status.devices = devices;
         engine_touch(s->engine);
@@ -136,7 +139,7 @@ static void sandbox_look(struct sandbox_state *s)
         s->status.https_port = r.https_port;
         s->status.registry_port = r.registry_port;
         watch(s, r.pid);
-        (void)uv_timer_start(&s->count_timer, on_count_timer, 0, COUNT_MS);
+        (void)uv_timer_start(&s->count_timer, on_count_timer, 0, FIRST_MS);
     }
     engine_touch(s->engine);
 }

@@ -8,10 +8,13 @@
 #include <string.h>
 
 static const struct screen *const all[] = {
-    &screen_start,  &screen_dash,    &screen_modules, &screen_module,   &screen_sources,
-    &screen_log,    &screen_metrics, &screen_plot,    &screen_vm,       &screen_help,
-    &screen_jobs,   &screen_job,     &screen_check,   &screen_reattach, &screen_plan,
-    &screen_review, &screen_connect, &screen_connstr, &screen_dialog,   &screen_message,
+    &screen_start,   &screen_dash,     &screen_modules,    &screen_module,
+    &screen_sources, &screen_log,      &screen_metrics,    &screen_plot,
+    &screen_vm,      &screen_help,     &screen_jobs,       &screen_job,
+    &screen_check,   &screen_reattach, &screen_plan,       &screen_review,
+    &screen_connect, &screen_connstr,  &screen_dialog,     &screen_message,
+    &screen_sandbox, &screen_device,   &screen_device_new, &screen_device_choice,
+    &screen_invoke,
 };
 
 static void expect_other_key(const char *where, enum action_id a, enum action_id b)

@@ -10,8 +10,8 @@
 /* Splits at blanks; "berth" is put in front. */
 static int parse(const char *line, struct cli_args *ret, struct err *err)
 {
-    static char text[512];
-    static char *argv[32];
+    static char text[2048];
+    static char *argv[256];
     int argc = 0;
     char *save = NULL;
     (void)str_format(text, sizeof(text), "berth %s", line);
@@ -55,6 +55,22 @@ Test(cli_args, reads_options_wherever_they_stand)
     cr_assert_str_eq(cli_args_value(&args, "vm"), "edge-1");
     args = parsed("logs -f sensor");
     cr_assert_str_eq(args.places[0], "sensor");
+}
+
+Test(cli_args, an_option_may_be_given_several_times)
+{
+    struct cli_args args = parsed("sandbox start --hub a --mqtt-port 1 --hub=b --mqtt-port 2");
+    cr_assert_str_eq(cli_args_nth(&args, "hub", 0), "a");
+    cr_assert_str_eq(cli_args_nth(&args, "hub", 1), "b");
+    cr_assert_null(cli_args_nth(&args, "hub", 2));
+    cr_assert_str_eq(cli_args_value(&args, "mqtt-port"), "2", "the last one counts");
+    cr_assert_null(cli_args_nth(&args, "https-port", 0));
+
+    char many[1200] = "sandbox start";
+    struct err err = {0};
+    for (int i = 0; i < 100; i++)
+        (void)str_format(many + strlen(many), sizeof(many) - strlen(many), " --no-wait");
+    cr_assert_eq(parse(many, &args, &err), -1, "more than can be kept is refused");
 }
 
 Test(cli_args, common_switches_may_stand_in_front)
@@ -175,12 +191,9 @@ Test(cli_args, every_verb_is_complete)
         cli_help_verb(v, &help);
         cr_assert_not_null(strstr(buf_str(&help), v->words));
         cr_assert_not_null(strstr(buf_str(&help), "--json"));
-        for (size_t t = 0; t < CLI_TABLES_MAX && v->options[t]; t++) {
-            size_t n = 0;
-            for (const struct cli_option *o = v->options[t]; o->name; o++, n++)
+        for (size_t t = 0; t < CLI_TABLES_MAX && v->options[t]; t++)
+            for (const struct cli_option *o = v->options[t]; o->name; o++)
                 cr_assert_not_null(strstr(buf_str(&help), o->help), "%s --%s", v->words, o->name);
-            cr_assert_leq(n, (size_t)CLI_OPTIONS_MAX, "%s", v->words);
-        }
     }
 }
 
@@ -201,4 +214,37 @@ Test(cli_args, help_lists_by_noun)
     cr_assert_not_null(strstr(buf_str(&help), "vm create"));
     cr_assert_null(strstr(buf_str(&help), "job list"));
     cr_assert_not(cli_help_list("v", &help), "half a word is no word");
+}
+
+Test(cli_args, help_has_one_line_for_verbs_of_three_words)
+{
+    auto_buf struct buf all = {0}, group = {0};
+    cli_help_all(&all);
+    cr_expect_not_null(
+        strstr(buf_str(&all), "  sandbox device ...              list, show, create,"));
+    cr_expect_null(strstr(buf_str(&all), "sandbox device list"));
+    cr_assert(cli_help_list("sandbox device", &group));
+    cr_expect_not_null(strstr(buf_str(&group), "  sandbox device list "));
+    cr_expect_null(strstr(buf_str(&group), "sandbox enrol"));
+}
+
+Test(cli_args, help_of_words_that_begin_verbs_is_about_those)
+{
+    struct cli_args args = parsed("sandbox device --help");
+    cr_expect(args.help && !args.verb);
+    cr_expect_str_eq(args.about, "sandbox device");
+    cr_expect_str_eq(parsed("--help").about, "");
+}
+
+Test(cli_args, what_is_missing_or_wrong_among_three_words_is_named)
+{
+    struct cli_args args;
+    struct err err = {0};
+    cr_assert_eq(parse("sandbox device", &args, &err), -1);
+    cr_expect_str_eq(err.msg, "sandbox device what?");
+    cr_assert_eq(parse("sandbox device lst", &args, &err), -1);
+    cr_expect_str_eq(err.msg, "sandbox device has no \"lst\"");
+    cr_assert_eq(parse("sandbox devices", &args, &err), -1);
+    cr_expect_str_eq(err.msg, "sandbox has no \"devices\"");
+    cr_expect_not_null(strstr(err.hint, "berth help sandbox"));
 }

@@ -216,17 +216,23 @@ Test(screens, jobs_lists_them)
     ui_fixture_golden(&f, "jobs");
 }
 
-Test(screens, connect_offers_azure_and_the_sandbox)
+/* The VM of the site, not connected yet. */
+static void go_to_connect(void)
 {
     ui_fixture_site(&f);
+    ui_view(f.ui)->snap.vms[0].cloud = CLOUD_STATE_NONE;
     ui_fixture_key(&f, 'C');
+}
+
+Test(screens, connect_offers_azure_and_the_sandbox)
+{
+    go_to_connect();
     ui_fixture_golden(&f, "connect");
 }
 
 Test(screens, connection_string_is_taken_apart_and_masked)
 {
-    ui_fixture_site(&f);
-    ui_fixture_key(&f, 'C');
+    go_to_connect();
     ui_fixture_key(&f, '1');
     ui_fixture_paste(&f, CONNSTR "\r\n");
     ui_fixture_golden(&f, "connstr");

@@ -31,7 +31,10 @@ static void record_call(void *arg, const char *method, cJSON *take_params, uint6
     cJSON_Delete(take_params);
     f->fn = fn;
     f->fn_arg = fn_arg;
-    f->calls++;
+    struct ui_fixture_call *call = &f->recent[f->calls++ % ARRAY_LEN(f->recent)];
+    STR_SET(call->method, method);
+    call->fn = fn;
+    call->fn_arg = fn_arg;
 }
 
 static uint64_t now(void)
@@ -194,6 +197,21 @@ void ui_fixture_answer(struct ui_fixture *f, const char *json)
     f->fn = NULL;
     fn(f->fn_arg, result, NULL);
     cJSON_Delete(result);
+}
+
+void ui_fixture_answer_to(struct ui_fixture *f, const char *method, const char *json)
+{
+    for (size_t i = f->calls; i-- > 0 && f->calls - i <= ARRAY_LEN(f->recent);) {
+        struct ui_fixture_call *call = &f->recent[i % ARRAY_LEN(f->recent)];
+        if (!call->fn || !str_eq(call->method, method))
+            continue;
+        f->fn = call->fn;
+        f->fn_arg = call->fn_arg;
+        call->fn = NULL;
+        ui_fixture_answer(f, json);
+        return;
+    }
+    cr_assert_fail("%s was not asked", method);
 }
 
 void ui_fixture_refuse(struct ui_fixture *f, enum err_kind kind, const char *msg, const char *hint)

@@ -14,6 +14,11 @@ struct ui_fixture {
     rpc_reply_fn fn;   /* answers the last call */
     void *fn_arg;
     size_t calls;
+    struct ui_fixture_call {
+        char method[64];
+        rpc_reply_fn fn; /* NULL: was answered */
+        void *fn_arg;
+    } recent[16]; /* calls, the last one at (calls - 1) % 16 */
 };
 
 void ui_fixture_init(struct ui_fixture *f, int h, int w);
@@ -31,6 +36,8 @@ void ui_fixture_type(struct ui_fixture *f, const char *text);
 void ui_fixture_paste(struct ui_fixture *f, const char *text);
 /* Answers the last call with JSON text. */
 void ui_fixture_answer(struct ui_fixture *f, const char *json);
+/* The same for the latest call of METHOD, where several are under way. */
+void ui_fixture_answer_to(struct ui_fixture *f, const char *method, const char *json);
 void ui_fixture_refuse(struct ui_fixture *f, enum err_kind kind, const char *msg, const char *hint);
 /* Draws and returns the picture as text, owned by the fixture until the next call. */
 const char *ui_fixture_picture(struct ui_fixture *f);
