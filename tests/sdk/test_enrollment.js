@@ -75,7 +75,7 @@ test('queries give all enrolments, page by page', async (t) => {
     const query = service.createIndividualEnrollmentQuery({ query: 'SELECT * FROM enrollments' }, 3);
     const found = [];
     while (query.hasMoreResults) {
-        const { responseBody: page } = await query.next();
+        const { responseBody: page } = await query.next(query.continuationToken);
         assert.ok(page.length <= 3);
         found.push(...page.map((e) => e.registrationId));
     }
