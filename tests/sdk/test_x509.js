@@ -12,7 +12,7 @@ const {
 const REFUSED = /Connection refused: Not authorized/;
 
 const root = certs.authority('Test Root');
-const trusted = trustAuthority('test-root', root.own);
+const trusted = trustAuthority(root.own);
 
 function selfSigned(primaryThumbprint, secondaryThumbprint = primaryThumbprint) {
     return { authentication: { type: 'selfSigned', x509Thumbprint: { primaryThumbprint, secondaryThumbprint } } };
@@ -129,8 +129,8 @@ test('an authority that is removed opens nothing any more', async (t) => {
     const gone = certs.authority('Gone Root');
     const certificate = certs.device('x-gone', gone);
     await createDevice('x-gone', BY_AUTHORITY);
-    await trustAuthority('gone-root', gone.own);
+    const thumbprint = await trustAuthority(gone.own);
     await isHeard(t, 'x-gone', certificate, transports[0].Transport);
-    await distrustAuthority('gone-root');
+    await distrustAuthority(thumbprint);
     await isRefused(t, 'x-gone', certificate, transports[0].Transport);
 });
