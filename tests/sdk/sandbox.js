@@ -149,14 +149,15 @@ async function sendToDevice(deviceId, message) {
     return rest('POST', `/sandbox/devices/${encodeURIComponent(deviceId)}/messages/devicebound`, message);
 }
 
-// Authorities that sign device certificates; what comes back says how to remove it.
-async function trustAuthority(name, certificate) {
-    const { status, body } = await rest('PUT', `/sandbox/authorities/${name}`, { certificate });
+// Authorities that sign device certificates. Resolves to the thumbprint, by which one is removed.
+async function trustAuthority(certificate) {
+    const { status, body } = await rest('POST', '/sandbox/authorities', { certificate });
     assert.ok(status < 300, JSON.stringify(body));
+    return body.thumbprint;
 }
 
-async function distrustAuthority(name) {
-    const { status, body } = await rest('DELETE', `/sandbox/authorities/${name}`);
+async function distrustAuthority(thumbprint) {
+    const { status, body } = await rest('DELETE', `/sandbox/authorities/${thumbprint}`);
     assert.ok(status < 300, JSON.stringify(body));
 }
 

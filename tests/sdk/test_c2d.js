@@ -116,7 +116,8 @@ test('a queue can be emptied', async (t) => {
     await send(device.id, { body: 'b' });
     const { status, body } = await rest('DELETE', `/devices/${device.id}/commands`);
     assert.strictEqual(status, 200);
-    assert.deepStrictEqual(body, { totalMessagesPurged: 2, deviceId: device.id });
+    assert.strictEqual(body.totalMessagesPurged, 2);
+    assert.strictEqual(body.deviceId, device.id);
     assert.strictEqual(await queued(device.id), 0);
 });
 

@@ -75,9 +75,9 @@ test('queries give all enrolments, page by page', async (t) => {
     const query = service.createIndividualEnrollmentQuery({ query: 'SELECT * FROM enrollments' }, 3);
     const found = [];
     while (query.hasMoreResults) {
-        const { result } = await query.next();
-        assert.ok(result.length <= 3);
-        found.push(...result.map((e) => e.registrationId));
+        const { responseBody: page } = await query.next(query.continuationToken);
+        assert.ok(page.length <= 3);
+        found.push(...page.map((e) => e.registrationId));
     }
     assert.deepStrictEqual(found.filter((name) => name.startsWith('enr-page-')).sort(), names);
 });
@@ -85,8 +85,8 @@ test('queries give all enrolments, page by page', async (t) => {
 test('queries give the groups', async (t) => {
     await enrolGroup(t, { enrollmentGroupId: 'enr-listed', attestation: keyPair() });
     const query = service.createEnrollmentGroupQuery({ query: 'SELECT * FROM enrollmentGroups' }, 100);
-    const { result } = await query.next();
-    assert.ok(result.some((group) => group.enrollmentGroupId === 'enr-listed'));
+    const { responseBody: groups } = await query.next();
+    assert.ok(groups.some((group) => group.enrollmentGroupId === 'enr-listed'));
 });
 
 test('several enrolments are made and removed in one call', async () => {
@@ -112,8 +112,8 @@ test('registration states are read, listed by group and removed', async (t) => {
     assert.strictEqual(state.deviceId, 'enr-state-1');
     const query = service.createEnrollmentGroupDeviceRegistrationStateQuery(
         { query: 'SELECT * FROM enrollments' }, 'enr-states', 10);
-    const { result } = await query.next();
-    assert.deepStrictEqual(result.map((s) => s.registrationId).sort(), ['enr-state-1', 'enr-state-2']);
+    const { responseBody: states } = await query.next();
+    assert.deepStrictEqual(states.map((s) => s.registrationId).sort(), ['enr-state-1', 'enr-state-2']);
     await service.deleteDeviceRegistrationState(state);
     await assert.rejects(service.getDeviceRegistrationState('enr-state-1'), status(404));
 });

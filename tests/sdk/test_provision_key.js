@@ -8,7 +8,8 @@ const { createDevice, host, record, registry } = require('./sandbox');
 
 // By HTTP the status, by MQTT the refused connection or the status of the answer.
 function refusedBy(error) {
-    return ['UnauthorizedError', 'DeviceNotFoundError'].includes(error.name)
+    return (error.response && [401, 404].includes(error.response.statusCode))
+        || ['UnauthorizedError', 'DeviceNotFoundError'].includes(error.name)
         || /Not authorized|Bad username or password/.test(error.message);
 }
 

@@ -17,6 +17,11 @@ async function enrolTpm(t, registrationId, tpm) {
     return enrol(t, { registrationId, attestation: { type: 'tpm', tpm: { endorsementKey: await endorsementKey(tpm) } } });
 }
 
+// The SDK gives the state alone for other proofs, and the whole answer for this one.
+async function registerTpm(tpm) {
+    return (await register(http, tpm)).registrationState;
+}
+
 // A token like any other, but that the TPM signs with the key that it was given.
 async function signedToken(tpm, resource) {
     const sr = encodeURIComponent(resource);
@@ -28,7 +33,7 @@ async function signedToken(tpm, resource) {
 test('a TPM that is enrolled gives a device that is heard', async (t) => {
     const tpm = await newTpm(t, 'tpm-one');
     await enrolTpm(t, 'tpm-one', tpm);
-    const state = await register(http, tpm);
+    const state = await registerTpm(tpm);
     assert.strictEqual(state.status, 'assigned');
     assert.strictEqual(state.deviceId, 'tpm-one');
 
@@ -41,33 +46,33 @@ test('a TPM that is enrolled gives a device that is heard', async (t) => {
 test('a TPM registers again', async (t) => {
     const tpm = await newTpm(t, 'tpm-again');
     await enrolTpm(t, 'tpm-again', tpm);
-    await register(http, tpm);
-    assert.strictEqual((await register(http, tpm)).status, 'assigned');
+    await registerTpm(tpm);
+    assert.strictEqual((await registerTpm(tpm)).status, 'assigned');
 });
 
 test('the registration id may be made of the endorsement key', async (t) => {
     const tpm = await newTpm(t);
     const name = await promisify(tpm.getRegistrationId.bind(tpm))();
     await enrolTpm(t, name, tpm);
-    assert.strictEqual((await register(http, tpm)).deviceId, name);
+    assert.strictEqual((await registerTpm(tpm)).deviceId, name);
 });
 
 test('another TPM is refused', async (t) => {
     const enrolled = await newTpm(t, 'tpm-other');
     await enrolTpm(t, 'tpm-other', enrolled);
-    await assert.rejects(register(http, await newTpm(t, 'tpm-other')));
+    await assert.rejects(registerTpm(await newTpm(t, 'tpm-other')));
     await assert.rejects(registry.get('tpm-other'), { name: 'DeviceNotFoundError' });
 });
 
 test('a TPM that is not enrolled is refused', async (t) => {
-    await assert.rejects(register(http, await newTpm(t, 'tpm-nobody')));
+    await assert.rejects(registerTpm(await newTpm(t, 'tpm-nobody')));
 });
 
 test('a disabled enrolment of a TPM gives nothing', async (t) => {
     const tpm = await newTpm(t, 'tpm-disabled');
     const made = await enrolTpm(t, 'tpm-disabled', tpm);
     await service.createOrUpdateIndividualEnrollment({ ...made, provisioningStatus: 'disabled' });
-    await assert.rejects(register(http, tpm));
+    await assert.rejects(registerTpm(tpm));
 });
 
 test('the enrolment shows the endorsement key', async (t) => {

@@ -46,7 +46,7 @@ for (const way of ways) {
         const state = await registerCertificate(way, id('member'), certificate);
         assert.strictEqual(state.deviceId, id('member'));
         // Azure wants the authority on the hub as well.
-        await trustAuthority(id('root'), authority.own);
+        await trustAuthority(authority.own);
         await isHeard(t, state, { certificate });
     });
 
