@@ -93,7 +93,7 @@ int keys_create(const struct keys *k, const char *id, struct err *err)
             *err = why;
         return -1;
     }
-    derive_random(bytes);
+    derive_random_bytes(bytes);
     int status = store(k, id, bytes, sizeof(bytes), err);
     explicit_bzero(bytes, sizeof(bytes));
     return status;
