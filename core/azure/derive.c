@@ -18,17 +18,23 @@ int derive_hmac(const void *key, size_t key_len, const void *data, size_t len,
     return 0;
 }
 
+static void give(unsigned char bytes[DERIVE_BYTES], struct secret *ret_base64)
+{
+    auto_wiped_buf struct buf text = {0};
+    base64_encode(bytes, DERIVE_BYTES, &text);
+    secret_set(ret_base64, text.data, text.len);
+    explicit_bzero(bytes, DERIVE_BYTES);
+}
+
 int derive_key(const char *key_base64, const char *text, struct secret *ret_key_base64,
                struct err *err)
 {
-    auto_wiped_buf struct buf key = {0}, derived = {0};
+    auto_wiped_buf struct buf key = {0};
     unsigned char digest[DERIVE_BYTES];
     if (base64_decode(key_base64, strlen(key_base64), &key, err) < 0 ||
         derive_hmac(buf_str(&key), key.len, text, strlen(text), digest, err) < 0)
         return -1;
-    base64_encode(digest, sizeof(digest), &derived);
-    secret_set(ret_key_base64, derived.data, derived.len);
-    explicit_bzero(digest, sizeof(digest));
+    give(digest, ret_key_base64);
     return 0;
 }
 
@@ -41,9 +47,6 @@ void derive_random_bytes(unsigned char ret[DERIVE_BYTES])
 void derive_random(struct secret *ret_key_base64)
 {
     unsigned char bytes[DERIVE_BYTES];
-    auto_wiped_buf struct buf text = {0};
     derive_random_bytes(bytes);
-    base64_encode(bytes, sizeof(bytes), &text);
-    secret_set(ret_key_base64, text.data, text.len);
-    explicit_bzero(bytes, sizeof(bytes));
+    give(bytes, ret_key_base64);
 }

@@ -228,8 +228,7 @@ static TSS2_RC open_credential(struct tpm *t, const struct activation *a, TPM2B_
     if (rc == TSS2_RC_SUCCESS)
         rc = Esys_ActivateCredential(t->esys, t->srk, t->ek, ESYS_TR_PASSWORD, session,
                                      ESYS_TR_NONE, &a->credential, &a->secret, ret);
-    if (rc != TSS2_RC_SUCCESS) /* else it has gone with its use */
-        (void)Esys_FlushContext(t->esys, session);
+    (void)Esys_FlushContext(t->esys, session);
     return rc;
 }
 
