@@ -27,7 +27,7 @@
 #define WEBSOCKET_PATH "/$iothub/websocket"
 
 /* Who is asked about a CONNECT, in turn; the last takes what nobody wanted. */
-static const struct mqtt_head *const heads[] = {&clients_mqtt_head, NULL};
+static const struct mqtt_head *const heads[] = {&dps_mqtt_head, &clients_mqtt_head, NULL};
 
 struct sandbox {
     const struct sandbox_options *options;
@@ -266,7 +266,8 @@ static int open_parts(struct sandbox *s, struct err *err)
     hub->clients = clients_new(hub);
     hub->c2d = c2d_new(hub);
     hub->followers = followers_new(hub);
-    s->owners[0] = hub->clients;
+    s->owners[0] = hub->dps;
+    s->owners[1] = hub->clients;
     hub->mqtt = mqtt_server_new(hub->loop, heads, s->owners, hub_commit, hub);
     hub->http = http_server_new(hub->loop, &limits, on_request, hub);
     http_server_before_send(hub->http, hub_commit, hub);
