@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 
+#include <assert.h>
 #include <string.h>
 #include <wslay/wslay.h>
 
@@ -185,7 +186,14 @@ void websocket_feed(struct websocket *w, const char *data, size_t len, struct bu
     w->in = data;
     w->in_len = len;
     w->plain = plain;
-    (void)wslay_event_recv(w->ctx); /* what it thinks of it is asked for below */
+    if (wslay_event_recv(w->ctx) != 0) {
+        /* A frame that cannot be read: wslay would say goodbye without a reason. */
+        wslay_event_context_free(w->ctx);
+        w->ctx = NULL;
+        wake(w, wire);
+        refuse(w->ctx, WSLAY_CODE_PROTOCOL_ERROR);
+    }
+    assert(w->in_len == 0 || !wslay_event_get_read_enabled(w->ctx));
     w->in_len = 0;
     w->plain = NULL;
     settle(w);
