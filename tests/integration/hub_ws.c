@@ -29,7 +29,7 @@ static void test_upgrade(void)
     expect_upgrade("also with a query", PATH "?iothub-no-client-cert=true", "mqtt", 101);
     expect_upgrade("and with the dollar encoded", "/%24iothub/websocket", "mqtt", 101);
     expect_upgrade("AMQP is refused", PATH, "AMQPWSB10", 400);
-    expect_upgrade("elsewhere nothing is upgraded", "/devices/x", "mqtt", 400);
+    expect_upgrade("elsewhere nothing is upgraded", "/devices/x", "mqtt", 401);
     report("a request that is no upgrade is 400",
            rest(&hub, NULL, "GET", PATH, NULL, NULL, NULL) == 400, NULL);
 }
