@@ -224,18 +224,18 @@ static inline bool link_ends(struct link *l)
 /* ------------------------------------------------------------------------------------------ REST
  */
 
-/* Status, 0 where nothing came; the body is parsed into RET (may be NULL). AUTH NULL: the owner's
- * token. */
-static inline int rest(const struct test_hub *h, const char *auth, const char *method,
-                       const char *target, const char *headers, const char *body, cJSON **ret)
+/* Sends a request and gives all that came back. AUTH NULL: the owner's token. Status, 0 where
+ * nothing came. */
+static inline int rest_text(const struct test_hub *h, const char *auth, const char *method,
+                            const char *target, const char *headers, const char *body,
+                            struct buf *ret)
 {
     struct link l;
     auto_secret struct secret token = {0};
     auto_buf struct buf request = {0};
     int status = 0;
 
-    if (ret)
-        *ret = NULL;
+    buf_clear(ret);
     if (!link_open(&l, h, h->https_port))
         return 0;
     if (!auth)
@@ -250,12 +250,21 @@ static inline int rest(const struct test_hub *h, const char *auth, const char *m
     (void)link_ends(&l);
     if (str_starts(buf_str(&l.in), "HTTP/1.1 "))
         status = (int)strtol(l.in.data + 9, NULL, 10);
-
-    const char *data = strstr(buf_str(&l.in), "\r\n\r\n");
-
-    if (ret && data && data[4])
-        *ret = json_parse(data + 4, strlen(data + 4), NULL);
+    buf_append(ret, buf_str(&l.in), l.in.len);
     link_close(&l);
+    return status;
+}
+
+/* The same; the body is parsed into RET (may be NULL). */
+static inline int rest(const struct test_hub *h, const char *auth, const char *method,
+                       const char *target, const char *headers, const char *body, cJSON **ret)
+{
+    auto_buf struct buf text = {0};
+    int status = rest_text(h, auth, method, target, headers, body, &text);
+    const char *data = strstr(buf_str(&text), "\r\n\r\n");
+
+    if (ret)
+        *ret = data && data[4] ? json_parse(data + 4, strlen(data + 4), NULL) : NULL;
     return status;
 }
 
