@@ -300,7 +300,9 @@ static struct query_node *parse_comparison(struct query_parser *p)
     if (query_is_keyword(p, "NIN"))
         return query_advance(p) < 0 ? NULL : negate(p, parse_in(p, left));
     if (is_not_in(p))
-        return query_advance(p) < 0 || query_need_keyword(p, "IN") < 0 ? NULL : negate(p, parse_in(p, left));
+        return query_advance(p) < 0 || query_need_keyword(p, "IN") < 0
+                   ? NULL
+                   : negate(p, parse_in(p, left));
     for (size_t i = 0; i < ARRAY_LEN(operators); i++)
         if (query_is_symbol(p, operators[i].symbol)) {
             node = node_new(p, NODE_COMPARE);
