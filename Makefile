@@ -257,7 +257,7 @@ C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 lint:
 	@tests/lint/layers.sh && tests/lint/banned.sh && tests/lint/sizes.sh
 	@shellcheck -x $$(git ls-files '*.sh' .ci/run)
-	@codespell -q 3 -L nd,passt,inout README.md $(C_FILES)
+	@codespell -q 3 -L nd,passt,inout,nin README.md $(C_FILES)
 fmt:
 	@clang-format -i $(C_FILES)
 fmt-check:

@@ -29,22 +29,43 @@ static inline void rest_ask(struct link *l, const struct test_hub *h, const char
     (void)link_send(l, request.data, request.len);
 }
 
-/* The status of the answer, 0 where none came; its body is parsed into RET (may be NULL). Closes L.
- */
-static inline int rest_answer(struct link *l, cJSON **ret)
+/* The status of the answer, 0 where none came, and all of it. Closes L. */
+static inline int rest_answer_text(struct link *l, struct buf *ret)
 {
     int status = 0;
 
     (void)link_ends(l);
     if (str_starts(buf_str(&l->in), "HTTP/1.1 "))
         status = (int)strtol(l->in.data + 9, NULL, 10);
+    buf_append(ret, buf_str(&l->in), l->in.len);
+    link_close(l);
+    return status;
+}
 
-    const char *data = strstr(buf_str(&l->in), "\r\n\r\n");
+/* The same; the body is parsed into RET (may be NULL). */
+static inline int rest_answer(struct link *l, cJSON **ret)
+{
+    auto_buf struct buf text = {0};
+    int status = rest_answer_text(l, &text);
+    const char *data = strstr(buf_str(&text), "\r\n\r\n");
 
     if (ret && data && data[4])
         *ret = json_parse(data + 4, strlen(data + 4), NULL);
-    link_close(l);
     return status;
+}
+
+/* Sends a request and gives all that came back. AUTH as above. */
+static inline int rest_text(const struct test_hub *h, const char *auth, const char *method,
+                            const char *target, const char *headers, const char *body,
+                            struct buf *ret)
+{
+    struct link l;
+
+    buf_clear(ret);
+    if (!link_open(&l, h, h->https_port))
+        return 0;
+    rest_ask(&l, h, auth, method, target, headers, body);
+    return rest_answer_text(&l, ret);
 }
 
 static inline int rest(const struct test_hub *h, const char *auth, const char *method,

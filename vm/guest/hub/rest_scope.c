@@ -3,6 +3,7 @@
  * shows that it is the hub of that device; "authChain" shows on whose behalf it asks: names from
  * the target up to the caller, each a child of the next, or a module of it. */
 #include "core/azure/percent.h"
+#include "core/azure/sas.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/registry.h"
 #include "vm/guest/hub/rest.h"
@@ -38,11 +39,15 @@ static int check_caller(struct rest *r, struct identity *ret, struct err *err)
         .token = token, .len = token ? strlen(token) : 0, .tls = http_exchange_tls(r->x)};
     struct auth_grant grant;
     struct err why = {0};
+    struct sas sas;
 
     if (store_identity_get(r->hub->store, REST_DEVICE(r), "", ret, &why) < 0 ||
         auth_client(&r->hub->auth, &proof, ret->hub[0] ? ret->hub : r->hub->hubs[0], REST_DEVICE(r),
                     REST_MODULE(r), &grant, &why) < 0)
         return err_set(err, ERR_AUTH, "%s", why.msg);
+    /* A policy that may connect as any device does not thereby read keys. */
+    if (token && sas_parse(token, strlen(token), &sas, NULL) == 0 && sas.policy[0])
+        return err_set(err, ERR_AUTH, "a policy's token does not speak for an IoT Edge device");
     return ret->iot_edge ? 0 : err_set(err, ERR_AUTH, "%s is no IoT Edge device", ret->device);
 }
 
