@@ -15,9 +15,9 @@ const state = path.join(work, 'hub');
 const log = path.join(work, 'hub.log');
 let hub = null;
 
-function startHub() {
+function startHub(more = []) {
     return new Promise((resolve, reject) => {
-        const args = ['--role', 'cloud', '--dir', state, '--no-registry', '--log', log, '--ready-fd', '3'];
+        const args = ['--role', 'cloud', '--dir', state, '--no-registry', '--log', log, '--ready-fd', '3', ...more];
         const child = spawn(path.join(process.env.BERTH_BUILD, 'berth-hub'), args, {
             stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
         });
@@ -52,8 +52,7 @@ function stopHub(signal) {
 // Every name under which the sandbox wants to be reached is this machine.
 function writeHosts() {
     const record = JSON.parse(fs.readFileSync(path.join(state, 'sandbox.json')));
-    const hubs = (record.hubs || []).map((entry) => entry.host);
-    const names = new Set([record.host, record.dps && record.dps.host, ...hubs].filter(Boolean));
+    const names = new Set([record.host, record.dps && record.dps.host, ...(record.hubs || [])].filter(Boolean));
 
     fs.writeFileSync('/etc/hosts', ['localhost', ...names].map((name) => `127.0.0.1 ${name}\n`).join(''));
 }
@@ -63,10 +62,11 @@ function runTest(file) {
         const env = { ...process.env, BERTH_SANDBOX: state, NODE_EXTRA_CA_CERTS: path.join(state, 'ca.pem') };
         const child = fork(file, { env, cwd: work });
 
-        // The test asks for a hub that was killed and is back.
+        // The test asks for a hub that was ended and is back, perhaps with other options.
         child.on('message', async (message) => {
             await stopHub(message.signal);
-            await startHub();
+            await startHub(message.options);
+            writeHosts();
             child.send('restarted');
         });
         child.on('exit', (code) => resolve(code));

@@ -161,10 +161,10 @@ async function distrustAuthority(thumbprint) {
     assert.ok(status < 300, JSON.stringify(body));
 }
 
-// The hub ends by SIGNAL and is there again, with the same state, when this resolves.
-async function restartHub(signal = 'SIGKILL') {
+// The hub ends by SIGNAL and is there again, with the same state, when this resolves. OPTIONS: of its command line.
+async function restartHub(signal = 'SIGKILL', options = []) {
     const back = event(process, 'message', 30000);
-    process.send({ signal });
+    process.send({ signal, options });
     await back;
 }
 

@@ -130,20 +130,6 @@ test('registering again keeps the device and its twin', async (t) => {
     assert.strictEqual((await registry.getTwin('key-keep')).responseBody.properties.desired.n, 2);
 });
 
-test('registering again with the policy to reset begins with the initial twin', async (t) => {
-    const key = newKey();
-    await enrol(t, {
-        registrationId: 'key-reset', attestation: keyPair(key),
-        reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: false },
-        initialTwin: { tags: {}, properties: { desired: { n: 1 } } },
-    });
-    await registerKey(http, 'key-reset', key);
-    await registry.updateTwin('key-reset', { properties: { desired: { n: 2 } } }, '*');
-    // The service resets a device that moves to another hub; on the same hub its data stays.
-    const state = await registerKey(http, 'key-reset', key);
-    assert.strictEqual(state.status, 'assigned');
-});
-
 test('a device that was deleted from the hub is made again', async (t) => {
     const key = newKey();
     await enrol(t, { registrationId: 'key-anew', attestation: keyPair(key) });
