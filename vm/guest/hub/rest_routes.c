@@ -3,7 +3,6 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "vm/guest/hub/clients.h"
 #include "vm/guest/hub/events.h"
 #include "vm/guest/hub/methods.h"
 #include "vm/guest/hub/rest.h"
