@@ -175,11 +175,11 @@ Test(store, does_a_part_as_a_whole_or_not_at_all)
     put("undone", "");
     cr_assert_eq(store_begin(store, NULL), 0);
     put("inner", "");
-    cr_assert_eq(store_end(store, true, NULL), 0);
-    cr_assert_eq(store_end(store, false, NULL), 0);
+    cr_assert_eq(store_end(store, 0, NULL), 0);
+    cr_assert_eq(store_end(store, -1, NULL), -1);
     cr_assert_eq(store_begin(store, NULL), 0);
     put("kept", "");
-    cr_assert_eq(store_end(store, true, NULL), 0);
+    cr_assert_eq(store_end(store, 0, NULL), 0);
     cr_assert_eq(store_commit(store, NULL), 0);
     cr_assert_eq(store_identity_get(store, "before", "", &id, NULL), 0);
     cr_assert_eq(store_identity_get(store, "undone", "", &id, NULL), -1);

@@ -146,7 +146,7 @@ int configuration_put(struct hub *hub, const char *hub_key, const char *id, cons
         store_begin(hub->store, err) < 0)
         return -1;
     status = put_and_apply(hub, hub_key, &now, err);
-    if (store_end(hub->store, status == 0, status == 0 ? err : NULL) < 0 || status < 0)
+    if (store_end(hub->store, status, err) < 0)
         return -1;
     log_info("configuration", "%s %s", exists ? "changed" : "created", id);
     return 0;
@@ -172,7 +172,7 @@ int configuration_delete(struct hub *hub, const char *hub_key, const char *id, c
         check_etag(&c, if_match, err) < 0 || store_begin(hub->store, err) < 0)
         return -1;
     status = delete_and_apply(hub, hub_key, id, err);
-    if (store_end(hub->store, status == 0, status == 0 ? err : NULL) < 0 || status < 0)
+    if (store_end(hub->store, status, err) < 0)
         return -1;
     log_info("configuration", "deleted %s", id);
     return 0;

@@ -192,6 +192,26 @@ static int keep_settings(struct hub *hub, const char *device, const char *module
                               err);
 }
 
+/* Identities for the modules of ALL. */
+static int need_modules(struct hub *hub, const char *device, const cJSON *all, struct err *err)
+{
+    auto_identity struct identity id = {0};
+    uint64_t n = 0;
+
+    if (store_identity_count(hub->store, device, false, &n, err) < 0)
+        return -1;
+    for (const cJSON *module = all->child; module; module = module->next) {
+        if (!module->string[0] ||
+            store_identity_get(hub->store, device, module->string, &id, NULL) == 0)
+            continue;
+        if (++n > HUB_MODULES_MAX)
+            return err_set(err, ERR_INVALID, "more than %d modules", HUB_MODULES_MAX);
+        if (registry_need_module(hub, device, module->string, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* ALL: {module id: {path: value}}. Everything is checked before anything is written, so that nobody
  * is told of what does not happen. */
 static int write_settings(struct hub *hub, const char *device, const cJSON *all,
@@ -199,12 +219,13 @@ static int write_settings(struct hub *hub, const char *device, const cJSON *all,
 {
     auto_json cJSON *changes = cJSON_CreateObject();
 
+    if (need_modules(hub, device, all, err) < 0)
+        return -1;
     for (const cJSON *module = all->child; module; module = module->next) {
         const cJSON *old = json_get(before, module->string);
         cJSON *wanted = NULL;
 
-        if ((module->string[0] && registry_need_module(hub, device, module->string, err) < 0) ||
-            wanted_of(hub, device, module->string, module, old, edge, &wanted, err) < 0)
+        if (wanted_of(hub, device, module->string, module, old, edge, &wanted, err) < 0)
             return -1;
         if (wanted)
             json_add(changes, module->string, wanted);
@@ -229,15 +250,14 @@ static int write_whole(struct hub *hub, const char *device, const cJSON *all, co
     if (store_begin(hub->store, err) < 0)
         return -1;
     if (write_settings(hub, device, all, before, edge, &why) < 0) {
-        if (store_end(hub->store, false, err) < 0)
-            return -1;
-        if (why.kind != ERR_INVALID && why.kind != ERR_NO_SPACE)
+        (void)store_end(hub->store, -1, NULL);
+        if (why.kind != ERR_INVALID)
             return err_set(err, why.kind, "%s", why.msg);
         log_warn("configuration", "%s: not applied: %s", device, why.msg);
         return 0;
     }
     *ret_done = true;
-    return store_end(hub->store, true, err);
+    return store_end(hub->store, 0, err);
 }
 
 /* ---- groups ---- */

@@ -12,8 +12,8 @@ int configuration_read(const cJSON *body, const struct configuration *old,
                        struct configuration *ret, struct err *err);
 /* Without results, for the caller. */
 cJSON *configuration_to_json(const struct configuration *c);
-/* What the content sets, by module id ("" for a device's own twin and for whichever module is
- * targeted); borrowed from CONTENT, which is as it is stored. */
+/* What CONTENT, as it is stored, sets: by module id and path for IoT Edge devices, else by path.
+ * Borrowed from it. */
 const cJSON *configuration_settings(enum configuration_kind kind, const cJSON *content);
 
 /* ---- configuration_apply.c ---- */

@@ -20,6 +20,7 @@ static const char *last_name(const struct query_path *path)
 static int parse_item(struct query_parser *p)
 {
     struct query_item *item = &p->q->items[p->q->n_items];
+
     if (p->q->n_items == QUERY_ITEMS_MAX)
         return query_wrong(p, "too many names");
     if (p->token.kind != TOKEN_WORD)

@@ -205,7 +205,7 @@ int registry_write(struct hub *hub, const struct registry_write *w, struct ident
     if (store_begin(hub->store, err) < 0)
         return -1;
     status = write_identity(hub, w, ret, err);
-    return store_end(hub->store, status == 0, status == 0 ? err : NULL) < 0 ? -1 : status;
+    return store_end(hub->store, status, err);
 }
 
 int registry_put(struct hub *hub, const char *device, const char *module, const cJSON *body,
@@ -245,7 +245,7 @@ int registry_delete(struct hub *hub, const char *device, const char *module, con
     if (store_begin(hub->store, err) < 0)
         return -1;
     status = delete_identity(hub, &id, err);
-    if (store_end(hub->store, status == 0, status == 0 ? err : NULL) < 0 || status < 0)
+    if (store_end(hub->store, status, err) < 0)
         return -1;
     clients_drop(hub->clients, device, module[0] ? module : NULL);
     log_info("registry", "deleted %s%s%s", device, module[0] ? "/" : "", module);
@@ -308,7 +308,7 @@ int registry_deploy(struct hub *hub, const char *device, const cJSON *manifest, 
         manifest_check(manifest, &modules, err) < 0 || store_begin(hub->store, err) < 0)
         return -1;
     status = deploy(hub, device, modules, err);
-    if (store_end(hub->store, status == 0, status == 0 ? err : NULL) < 0 || status < 0)
+    if (store_end(hub->store, status, err) < 0)
         return -1;
     log_info("registry", "deployed to %s", device);
     return 0;

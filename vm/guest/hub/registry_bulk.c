@@ -13,6 +13,7 @@ struct entry {
     const cJSON *json;
     const char *device, *module;
     const char *etag; /* NULL: any */
+    char etag_text[40];
 };
 
 struct bulk {
@@ -91,30 +92,28 @@ static const struct {
 
 /* ---- entries ---- */
 
-/* An etag as a client may have it: with or without quotes. TO is as wide as etags get. */
-static const char *read_etag(const struct entry *e, const char *const names[2], char *to,
-                             size_t size)
+/* An etag as a client may have it: with or without quotes. */
+static void read_etag(struct entry *e, const char *const names[2])
 {
     const char *text = json_str(e->json, names[0], NULL);
 
     if (!text)
         text = json_str(e->json, names[1], "");
     text += strspn(text, "\"");
-    (void)str_format(to, size, "%.*s", (int)strcspn(text, "\""), text);
-    return to[0] ? to : "?"; /* no etag of ours */
+    (void)str_format(e->etag_text, sizeof(e->etag_text), "%.*s", (int)strcspn(text, "\""), text);
+    e->etag = e->etag_text[0] ? e->etag_text : "?"; /* no etag of ours */
 }
 
 static int run_mode(struct bulk *b, struct entry *e, struct err *err)
 {
     const char *word = json_str(e->json, "importMode", "create");
     auto_identity struct identity device = {0};
-    char etag[40];
 
     for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
         if (strcasecmp(word, modes[i].name) != 0)
             continue;
         if (modes[i].etag[0])
-            e->etag = read_etag(e, modes[i].etag, etag, sizeof(etag));
+            read_etag(e, modes[i].etag);
         if ((!modes[i].creates || e->module[0]) &&
             registry_device(b->hub, b->hub_name, e->device, &device, err) < 0)
             return -1;
@@ -132,7 +131,7 @@ static int run_entry(struct bulk *b, struct entry *e, struct err *err)
     if (store_begin(b->hub->store, err) < 0)
         return -1;
     status = run_mode(b, e, err);
-    return store_end(b->hub->store, status == 0, status == 0 ? err : NULL) < 0 ? -1 : status;
+    return store_end(b->hub->store, status, err);
 }
 
 static struct entry entry_of(const cJSON *json)

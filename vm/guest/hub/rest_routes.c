@@ -1,7 +1,6 @@
 /* See rest.h: direct methods. */
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "vm/guest/hub/clients.h"
 #include "vm/guest/hub/methods.h"
 #include "vm/guest/hub/rest.h"
 

@@ -57,7 +57,7 @@ sqlite3_stmt *store_query(struct store *s, const struct store_part *part, size_t
 {
     size_t at = q;
 
-    for (size_t i = 0; parts[i] != part; i++)
+    for (size_t i = 0; i < ARRAY_LEN(parts) && parts[i] != part; i++)
         at += parts[i]->n_queries;
 
     sqlite3_stmt *stmt = s->stmts[at];
@@ -117,20 +117,21 @@ uint64_t store_column_u64(sqlite3_stmt *stmt, int at)
 
 /* ---- open, commit ---- */
 
-static int read_version(struct store *s, int *ret, struct err *err)
+/* -1 on failure. */
+static int read_version(struct store *s, struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
+    int version = -1;
 
-    *ret = -1;
     if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &stmt, NULL) == SQLITE_OK &&
         sqlite3_step(stmt) == SQLITE_ROW)
-        *ret = sqlite3_column_int(stmt, 0);
+        version = sqlite3_column_int(stmt, 0);
     (void)sqlite3_finalize(stmt);
-    if (*ret < 0)
+    if (version < 0)
         return db_err(s, err);
-    if (*ret > SCHEMA_VERSION)
+    if (version > SCHEMA_VERSION)
         return err_set(err, ERR_UNSUPPORTED, "it was written by a newer version of Berth");
-    return 0;
+    return version;
 }
 
 /* One transaction: a crash in it leaves the old database. */
@@ -169,7 +170,8 @@ static int prepare(struct store *s, struct err *err)
     if (sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", NULL, NULL,
                      NULL) != SQLITE_OK)
         return db_err(s, err);
-    if (read_version(s, &version, err) < 0 || migrate(s, version, err) < 0)
+    version = read_version(s, err);
+    if (version < 0 || migrate(s, version, err) < 0)
         return -1;
     return prepare_statements(s, err);
 }
@@ -232,9 +234,12 @@ int store_begin(struct store *s, struct err *err)
     return store_change(s, store_query(s, &transactions, Q_MARK, NULL, NULL), err);
 }
 
-int store_end(struct store *s, bool keep, struct err *err)
+int store_end(struct store *s, int status, struct err *err)
 {
-    if (!keep && store_step(s, store_query(s, &transactions, Q_UNDO, NULL, NULL), err) < 0)
+    if (status < 0)
+        (void)store_step(s, store_query(s, &transactions, Q_UNDO, NULL, NULL), NULL);
+    if (store_step(s, store_query(s, &transactions, Q_KEEP, NULL, NULL), status < 0 ? NULL : err) <
+        0)
         return -1;
-    return store_step(s, store_query(s, &transactions, Q_KEEP, NULL, NULL), err);
+    return status;
 }

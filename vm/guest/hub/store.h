@@ -70,9 +70,10 @@ void store_close(struct store *s); /* commits */
  */
 int store_commit(struct store *s, struct err *err);
 
-/* What is written in between happens as a whole, or with KEEP false not at all. They nest. */
+/* What is written in between happens as a whole, or where STATUS is -1 not at all. They nest.
+ * store_end() returns STATUS; -1 also where it failed itself, and only then it touches ERR. */
 int store_begin(struct store *s, struct err *err);
-int store_end(struct store *s, bool keep, struct err *err);
+int store_end(struct store *s, int status, struct err *err);
 
 /* ERR_NOT_FOUND where there is none. MODULE "" is the device. */
 int store_identity_get(struct store *s, const char *device, const char *module,
