@@ -8,6 +8,7 @@
 #include "core/base/str.h"
 #include "vm/guest/hub/events.h"
 #include "vm/guest/hub/methods.h"
+#include "vm/guest/hub/rest.h"
 #include "vm/guest/hub/twins.h"
 
 #include <inttypes.h>
@@ -16,7 +17,6 @@
 #define WILL_MAX       65536
 #define TWIN_CALLS_MAX 100 /* of one client in a second; more are answered 429 */
 #define TWIN_SECOND_MS 1000
-#define TWIN_BUSY      429
 
 static void say(const struct client *c, const char *what, const char *why)
 {
@@ -201,16 +201,24 @@ static void reply_twin(struct client *c, struct topic_span rid, int status, cons
     (void)mqtt_conn_publish(c->conn, topic, body ? buf_str(body) : "", body ? body->len : 0, 0);
 }
 
+/* Microsoft's device SDKs do not look at the status: they know a refusal by its body. */
 static void refuse_twin(struct client *c, struct topic_span rid, const char *what,
                         const struct err *err)
 {
-    int status = err->kind == ERR_INVALID     ? 400
-                 : err->kind == ERR_NOT_FOUND ? 404
-                 : err->kind == ERR_EXISTS    ? 412
-                                              : 500;
+    auto_buf struct buf body = {0};
+    int status = rest_error_text(err, false, &body);
 
     say(c, what, err->msg);
-    reply_twin(c, rid, status, NULL, NULL);
+    reply_twin(c, rid, status, NULL, &body);
+}
+
+static void throttle_twin(struct client *c, struct topic_span rid)
+{
+    const struct err err = {.msg = "too many twin calls in one second"};
+    auto_buf struct buf body = {0};
+    int status = rest_error_text(&err, true, &body);
+
+    reply_twin(c, rid, status, NULL, &body);
 }
 
 /* Each call reads or writes the database: a client that does nothing else is slowed down. */
@@ -251,7 +259,7 @@ static void on_twin_report(struct client *c, const struct topic *topic, const st
 static void on_twin(struct client *c, const struct topic *topic, const struct mqtt_packet *p)
 {
     if (twin_is_busy(c))
-        reply_twin(c, topic->rid, TWIN_BUSY, NULL, NULL);
+        throttle_twin(c, topic->rid);
     else if (topic->kind == TOPIC_TWIN_GET)
         on_twin_get(c, topic);
     else

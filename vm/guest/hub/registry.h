@@ -20,7 +20,8 @@ int registry_device(struct hub *hub, const char *hub_name, const char *device, s
 cJSON *registry_show(struct hub *hub, const struct identity *id);
 /* Parts of it that twins show, too. */
 void registry_add_time(cJSON *to, const char *name, uint64_t wall_ms); /* 0001-01-01 for 0 */
-void registry_add_activity(struct hub *hub, const struct identity *id, cJSON *to);
+struct client_state;
+void registry_add_activity(const struct client_state *state, cJSON *to);
 void registry_add_thumbprints(const struct identity *id, cJSON *to);
 void registry_add_scopes(const struct identity *id, cJSON *to);
 

@@ -43,13 +43,11 @@ void registry_add_time(cJSON *to, const char *name, uint64_t wall_ms)
     json_add_str(to, name, wall_ms ? when : "0001-01-01T00:00:00Z");
 }
 
-void registry_add_activity(struct hub *hub, const struct identity *id, cJSON *to)
+void registry_add_activity(const struct client_state *state, cJSON *to)
 {
-    bool connected = clients_connected(hub->clients, id->device, id->module);
-
-    json_add_str(to, "connectionState", connected ? "Connected" : "Disconnected");
-    registry_add_time(to, "lastActivityTime", 0);
-    json_add_u64(to, "cloudToDeviceMessageCount", 0);
+    json_add_str(to, "connectionState", state->connected ? "Connected" : "Disconnected");
+    registry_add_time(to, "lastActivityTime", state->activity_ms);
+    json_add_u64(to, "cloudToDeviceMessageCount", state->c2d_count);
 }
 
 void registry_add_thumbprints(const struct identity *id, cJSON *to)
@@ -100,8 +98,10 @@ static void show_device(const struct identity *id, cJSON *to)
 cJSON *registry_show(struct hub *hub, const struct identity *id)
 {
     cJSON *out = cJSON_CreateObject();
+    struct client_state state;
     char etag[16];
 
+    clients_state(hub->clients, id->device, id->module, &state);
     json_add_str(out, "deviceId", id->device);
     if (id->module[0]) {
         json_add_str(out, "moduleId", id->module);
@@ -110,8 +110,8 @@ cJSON *registry_show(struct hub *hub, const struct identity *id)
     json_add_str(out, "generationId", id->generation);
     twins_etag(id->version, etag, sizeof(etag));
     json_add_str(out, "etag", etag);
-    registry_add_activity(hub, id, out);
-    registry_add_time(out, "connectionStateUpdatedTime", 0);
+    registry_add_activity(&state, out);
+    registry_add_time(out, "connectionStateUpdatedTime", state.state_ms);
     show_authentication(id, out);
     if (!id->module[0])
         show_device(id, out);

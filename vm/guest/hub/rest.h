@@ -75,6 +75,8 @@ void rest_reply_err(struct http_exchange *x, enum rest_noun noun, const struct e
 void rest_reply_throttled(struct http_exchange *x, const struct err *err);
 /* The body is too large: 413. */
 void rest_reply_too_large(struct http_exchange *x, const struct err *err);
+/* The same body for an answer over MQTT; TOO_MANY: throttled. Returns the status. */
+int rest_error_text(const struct err *err, bool too_many, struct buf *ret);
 /* The same as rest_reply_err() with what the path names. */
 void rest_fail(struct rest *r, const struct err *err);
 

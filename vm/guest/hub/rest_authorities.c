@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-static void fail(struct rest *r, const struct err *err)
-{
-    rest_reply_err(r->x, false, err);
-}
-
 static cJSON *show(const struct tls_cert_info *info)
 {
     cJSON *out = cJSON_CreateObject();
@@ -36,7 +31,7 @@ static void authorities_list(struct rest *r)
     struct err err = {0};
 
     if (auth_authority_each(r->hub->store, list_add, out, &err) < 0)
-        fail(r, &err);
+        rest_fail(r, &err);
     else
         rest_reply_json(r->x, 200, out);
 }
@@ -50,7 +45,7 @@ static void authority_add(struct rest *r)
 
     if (json_need_str(r->body, "certificate", &pem, &err) < 0 ||
         auth_authority_add(r->hub->store, pem, strlen(pem), &info, &err) < 0) {
-        fail(r, &err);
+        rest_fail(r, &err);
         return;
     }
     auto_json cJSON *out = show(&info);
@@ -62,7 +57,7 @@ static void authority_remove(struct rest *r)
     struct err err = {0};
 
     if (auth_authority_remove(r->hub->store, r->segments[2], &err) < 0)
-        fail(r, &err);
+        rest_fail(r, &err);
     else
         http_reply(r->x, 204, NULL, NULL, 0);
 }
@@ -73,4 +68,5 @@ static const struct rest_route routes[] = {
     {"DELETE", "sandbox/authorities/*", RIGHT_REGISTRY_WRITE, false, authority_remove},
 };
 
-const struct rest_table authority_routes = {.routes = routes, .n = ARRAY_LEN(routes), .fail = fail};
+const struct rest_table authority_routes = {
+    .routes = routes, .n = ARRAY_LEN(routes), .fail = rest_fail};

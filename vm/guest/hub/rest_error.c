@@ -61,9 +61,11 @@ static void add_message(cJSON *body, const struct code *code, const char *text)
     json_add_str(body, "Message", message);
 }
 
-static void reply_code(struct http_exchange *x, const struct code *code, const struct err *err)
+static const struct code throttled = {429001, "ThrottlingException"};
+
+static cJSON *body_of(const struct code *code, const struct err *err)
 {
-    auto_json cJSON *body = cJSON_CreateObject();
+    cJSON *body = cJSON_CreateObject();
     char text[sizeof(err->msg) + sizeof(err->hint) + 4], tracked[120];
     char when[CLOCK_TEXT_MAX], tracking[40];
     uint64_t random[2] = {0};
@@ -80,21 +82,47 @@ static void reply_code(struct http_exchange *x, const struct code *code, const s
     json_add_str(body, "trackingId", tracking);
     json_add_str(body, "message", text);
     json_add_str(body, "timestampUtc", when);
-    rest_reply_json(x, (int)(code->number / 1000), body);
+    return body;
+}
+
+static int status_of(const struct code *code)
+{
+    return (int)(code->number / 1000);
+}
+
+static void reply_code(struct http_exchange *x, const struct code *code, const struct err *err)
+{
+    auto_json cJSON *body = body_of(code, err);
+
+    rest_reply_json(x, status_of(code), body);
+}
+
+static const struct code *code_of(enum rest_noun noun, enum err_kind kind)
+{
+    size_t i = 0;
+
+    while (i + 1 < ARRAY_LEN(errors) && errors[i].kind != kind)
+        i++;
+    return &errors[i].of[noun];
 }
 
 void rest_reply_err(struct http_exchange *x, enum rest_noun noun, const struct err *err)
 {
-    size_t i = 0;
-
-    while (i + 1 < ARRAY_LEN(errors) && errors[i].kind != err->kind)
-        i++;
-    reply_code(x, &errors[i].of[noun], err);
+    reply_code(x, code_of(noun, err->kind), err);
 }
 
 void rest_reply_throttled(struct http_exchange *x, const struct err *err)
 {
-    reply_code(x, &(struct code){429001, "ThrottlingException"}, err);
+    reply_code(x, &throttled, err);
+}
+
+int rest_error_text(const struct err *err, bool too_many, struct buf *ret)
+{
+    const struct code *code = too_many ? &throttled : code_of(REST_OF_DEVICE, err->kind);
+    auto_json cJSON *body = body_of(code, err);
+
+    json_print(ret, body);
+    return status_of(code);
 }
 
 void rest_reply_too_large(struct http_exchange *x, const struct err *err)

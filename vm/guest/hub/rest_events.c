@@ -243,11 +243,6 @@ static int read_wish(struct rest *r, struct wish *ret, uint64_t *ret_wait_s, str
     return 0;
 }
 
-static void fail(struct rest *r, const struct err *err)
-{
-    rest_reply_err(r->x, false, err);
-}
-
 static void events_get(struct rest *r)
 {
     struct followers *f = r->hub->followers;
@@ -256,7 +251,7 @@ static void events_get(struct rest *r)
     struct err err = {0};
 
     if (read_wish(r, &wish, &wait_s, &err) < 0)
-        fail(r, &err);
+        rest_fail(r, &err);
     else if (wait_s == 0 || f->n == FOLLOWERS_MAX || anything_for(r->hub, &wish, wish.after) ||
              wish.after > last) /* numbers begin anew with the process: "last" says so */
         reply(r->hub, r->x, &wish);
@@ -268,4 +263,5 @@ static const struct rest_route routes[] = {
     {"GET", "sandbox/events", RIGHT_SERVICE, false, events_get},
 };
 
-const struct rest_table event_routes = {.routes = routes, .n = ARRAY_LEN(routes), .fail = fail};
+const struct rest_table event_routes = {
+    .routes = routes, .n = ARRAY_LEN(routes), .fail = rest_fail};

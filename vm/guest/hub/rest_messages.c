@@ -8,11 +8,6 @@
 
 #define FEEDBACK_A_REPLY 200
 
-static void fail(struct rest *r, const struct err *err)
-{
-    rest_reply_err(r->x, false, err);
-}
-
 /* POST sandbox/devices/D/messages/devicebound */
 static void message_send(struct rest *r)
 {
@@ -25,7 +20,7 @@ static void message_send(struct rest *r)
     if (store_identity_get(r->hub->store, device, "", &id, &err) < 0 ||
         c2d_json_read(r->body, device, clock_wall_ms(), &message, &err) < 0 ||
         c2d_send(r->hub->c2d, &message, &err) < 0) {
-        fail(r, &err);
+        rest_fail(r, &err);
         return;
     }
     json_add_str(out, "messageId", message.message_id);
@@ -42,7 +37,7 @@ static void queue_purge(struct rest *r)
 
     if (store_identity_get(r->hub->store, REST_DEVICE(r), "", &id, &err) < 0 ||
         c2d_purge(r->hub->c2d, REST_DEVICE(r), &n, &err) < 0) {
-        fail(r, &err);
+        rest_fail(r, &err);
         return;
     }
     json_add_u64(out, "totalMessagesPurged", n);
@@ -77,11 +72,11 @@ static void feedback_get(struct rest *r)
     if (http_exchange_query(r->x, "after", text, sizeof(text)) &&
         !str_to_u64(text, UINT64_MAX / 2, &after)) {
         (void)err_set(&err, ERR_INVALID, "after: must be a sequence number");
-        fail(r, &err);
+        rest_fail(r, &err);
         return;
     }
     if (store_feedback_each(r->hub->store, after, FEEDBACK_A_REPLY, feedback_add, out, &err) < 0)
-        fail(r, &err);
+        rest_fail(r, &err);
     else
         rest_reply_json(r->x, 200, out);
 }
@@ -92,4 +87,5 @@ static const struct rest_route routes[] = {
     {"DELETE", "devices/*/commands", RIGHT_SERVICE | RIGHT_REGISTRY_WRITE, false, queue_purge},
 };
 
-const struct rest_table message_routes = {.routes = routes, .n = ARRAY_LEN(routes), .fail = fail};
+const struct rest_table message_routes = {
+    .routes = routes, .n = ARRAY_LEN(routes), .fail = rest_fail};

@@ -101,8 +101,10 @@ static int show_section(const char *text, const char *meta_text, uint64_t versio
 
 static void show_identity(struct hub *hub, const struct identity *id, uint64_t version, cJSON *to)
 {
+    struct client_state state;
     char etag[16];
 
+    clients_state(hub->clients, id->device, id->module, &state);
     json_add_str(to, "deviceId", id->device);
     if (id->module[0])
         json_add_str(to, "moduleId", id->module);
@@ -113,10 +115,10 @@ static void show_identity(struct hub *hub, const struct identity *id, uint64_t v
     json_add_str(to, "status", id->disabled ? "disabled" : "enabled");
     json_add_str_or_null(to, "statusReason", id->status_reason);
     registry_add_time(to, "statusUpdateTime", id->status_ms);
-    registry_add_activity(hub, id, to);
+    registry_add_activity(&state, to);
     json_add_str(to, "authenticationType", registry_auth_word(id->auth));
     registry_add_thumbprints(id, to);
-    json_add_str(to, "modelId", "");
+    json_add_str(to, "modelId", state.model_id);
     json_add_u64(to, "version", version);
     if (id->module[0])
         return;
@@ -224,7 +226,7 @@ int twins_report(struct hub *hub, const char *device, const char *module, const 
         store_twin_get(hub->store, device, module, &t, err) < 0)
         return -1;
     if (base && *base != t.reported_version)
-        return err_set(err, ERR_EXISTS, "the reported properties are at another version");
+        return err_set(err, ERR_BUSY, "the reported properties are at another version");
 
     auto_json cJSON *reported = parse_own(t.reported, err);
 

@@ -11,7 +11,7 @@ int twins_read(struct hub *hub, const char *device, const char *module, struct b
                struct err *err);
 
 /* A device's report. BASE: the version it must be based on, or NULL. ERR_INVALID: not acceptable;
- * ERR_EXISTS: based on another version. */
+ * ERR_BUSY: based on another version. */
 int twins_report(struct hub *hub, const char *device, const char *module, const char *patch,
                  size_t len, const uint64_t *base, uint64_t *ret_version, struct err *err);
 
