@@ -207,7 +207,7 @@ static int check_certificate(const struct auth *a, const struct identity *id, co
                              struct err *err)
 {
     struct tls_cert_info cert;
-    uint64_t now_ms = clock_wall_ms(), skew_ms = SAS_SKEW_S * 1000;
+    uint64_t now_ms = clock_wall_ms(), skew_ms = (uint64_t)SAS_SKEW_S * 1000;
 
     if (!tls || !tls_peer(tls, &cert))
         return err_set(err, ERR_AUTH, "it showed no certificate");
@@ -354,7 +354,7 @@ static int device_token(const struct auth *a, const struct sas *s, const char *t
 {
     auto_identity struct identity device = {0};
     const char *path = strchr(s->resource, '/');
-    const char *rest;
+    const char *rest = "";
 
     if (!path || !str_starts(path, "/devices/"))
         return err_set(err, ERR_AUTH, "the token names no policy");

@@ -349,7 +349,9 @@ void c2d_free(struct c2d *c)
 {
     if (!c)
         return;
-    while (c->first)
-        flight_end(c, c->first);
+    for (struct c2d_flight *f = c->first, *next; f; f = next) {
+        next = f->next;
+        flight_end(c, f);
+    }
     uv_close((uv_handle_t *)&c->timer, on_closed);
 }

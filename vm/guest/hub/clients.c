@@ -180,9 +180,9 @@ bool clients_call(struct clients *c, const char *device, const char *module, con
 }
 
 /* Ends its connection; forgets it where its identity is gone. */
-static void drop(struct clients *c, struct client **at, const char *why)
+static void drop(struct clients *c, struct client *client, const char *why)
 {
-    struct client *client = *at;
+    struct client **at = &c->buckets[bucket_of(c, client->device)];
     auto_identity struct identity id = {0};
     struct err err = {0};
 
@@ -191,6 +191,8 @@ static void drop(struct clients *c, struct client **at, const char *why)
     if (store_identity_get(c->hub->store, client->device, client->module, &id, &err) == 0 ||
         err.kind != ERR_NOT_FOUND)
         return;
+    while (*at != client)
+        at = &(*at)->next;
     *at = client->next;
     c->n--;
     client_free(client);
@@ -198,15 +200,12 @@ static void drop(struct clients *c, struct client **at, const char *why)
 
 void clients_drop(struct clients *c, const char *device, const char *module)
 {
-    struct client **at = &c->buckets[bucket_of(c, device)];
-    struct client *client;
+    const char *why =
+        module ? "its identity was changed or removed" : "its device was changed or removed";
 
-    while ((client = *at)) {
+    for (struct client *client = c->buckets[bucket_of(c, device)], *next; client; client = next) {
+        next = client->next;
         if (str_eq(client->device, device) && (!module || str_eq(client->module, module)))
-            drop(c, at,
-                 module ? "its identity was changed or removed"
-                        : "its device was changed or removed");
-        if (*at == client)
-            at = &client->next;
+            drop(c, client, why);
     }
 }

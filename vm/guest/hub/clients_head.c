@@ -105,7 +105,7 @@ static void *on_connect(void *owner, struct mqtt_conn *conn, const struct mqtt_p
     const struct auth_proof proof = {
         .token = p->password.at, .len = p->password.len, .tls = mqtt_conn_tls(conn)};
     struct auth_grant grant;
-    struct topic_user user;
+    struct topic_user user = {0};
     struct topic_span bag = {"", 0};
     unsigned subs = 0;
 

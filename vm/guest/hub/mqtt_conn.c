@@ -43,18 +43,19 @@ struct mqtt_conn {
 
 /* ---- end ---- */
 
+/* What is left of C is freed by the caller. */
 static void over(struct mqtt_conn *c, const char *why)
 {
+    c->net = NULL;
     *c->pprev = c->next;
     if (c->next)
         c->next->pprev = c->pprev;
     if (c->head && c->head->gone)
         c->head->gone(c->x, why);
-    if (!c->busy)
-        free(c);
 }
 
-void mqtt_conn_end(struct mqtt_conn *c, const char *why)
+/* For those whose caller works on C and frees it. */
+static void end(struct mqtt_conn *c, const char *why)
 {
     struct net_conn *net = c->net;
 
@@ -62,18 +63,24 @@ void mqtt_conn_end(struct mqtt_conn *c, const char *why)
         return;
     if (!c->head)
         log_info("mqtt", "%s: %s", net_conn_peer_text(net), why);
-    c->net = NULL;
     over(c, why);
     net_conn_close(net);
+}
+
+void mqtt_conn_end(struct mqtt_conn *c, const char *why)
+{
+    bool busy = c->busy;
+
+    end(c, why);
+    if (!busy)
+        free(c);
 }
 
 /* The connection below is gone already. */
 static void on_close(void *arg)
 {
-    struct mqtt_conn *c = arg;
-
-    c->net = NULL;
-    over(c, "connection lost");
+    over(arg, "connection lost");
+    free(arg);
 }
 
 static void on_eof(void *arg)
@@ -83,45 +90,42 @@ static void on_eof(void *arg)
 
 /* ---- time ---- */
 
-/* One timer serves keep-alive and expiry: it looks what is due and sets itself anew. */
-static void watch(struct mqtt_conn *c)
+/* One timer serves keep-alive and expiry: it looks what is due and sets itself anew. Returns why
+ * the time is up, or NULL. */
+static const char *watch(struct mqtt_conn *c)
 {
     uint64_t silent = uv_now(c->server->loop) - c->seen_ms;
     uint64_t wall_ms = clock_wall_ms();
     uint64_t wait = LOOK_MS;
 
-    if (silent >= c->keep_alive_ms) {
-        mqtt_conn_end(c, "nothing heard within 1.5 x keep-alive");
-        return;
-    }
+    if (silent >= c->keep_alive_ms)
+        return "nothing heard within 1.5 x keep-alive";
     if (c->keep_alive_ms - silent < wait)
         wait = c->keep_alive_ms - silent;
     if (c->expiry_s != UINT64_MAX) {
-        if (wall_ms >= c->expiry_s * 1000) {
-            mqtt_conn_end(c, "its token expired");
-            return;
-        }
+        if (wall_ms >= c->expiry_s * 1000)
+            return "its token expired";
         if (c->expiry_s * 1000 - wall_ms < wait)
             wait = c->expiry_s * 1000 - wall_ms;
     }
     net_conn_deadline(c->net, wait);
+    return NULL;
 }
 
 static void on_deadline(void *arg)
 {
     struct mqtt_conn *c = arg;
+    const char *why = c->head ? watch(c) : "sent no CONNECT";
 
-    if (c->head)
-        watch(c);
-    else
-        mqtt_conn_end(c, "sent no CONNECT");
+    if (why)
+        mqtt_conn_end(c, why);
 }
 
 void mqtt_conn_expires(struct mqtt_conn *c, uint64_t wall_s)
 {
     c->expiry_s = wall_s;
     if (c->head && c->net)
-        watch(c);
+        net_conn_deadline(c->net, 1); /* to look anew */
 }
 
 /* ---- output ---- */
@@ -209,7 +213,7 @@ static void refuse(struct mqtt_conn *c, const struct mqtt_packet *p, enum mqtt_c
         str_sanitise(&text, p->client_id.at, p->client_id.len < 260 ? p->client_id.len : 260);
     buf_printf(&text, ": %s", why);
     connack(c, false, code);
-    mqtt_conn_end(c, text.data);
+    end(c, text.data);
 }
 
 /* The head that wants the CONNECT, or NULL. */
@@ -227,6 +231,7 @@ static const struct mqtt_head *choose_head(const struct mqtt_server *s, const st
 static void on_connect(struct mqtt_conn *c, const struct mqtt_packet *p)
 {
     struct err err = {.msg = "nobody knows such a user name"};
+    const char *why;
     bool present = false;
     void *owner = NULL, *x;
 
@@ -251,8 +256,10 @@ static void on_connect(struct mqtt_conn *c, const struct mqtt_packet *p)
     if (c->keep_alive_ms == 0 || c->keep_alive_ms > KEEP_ALIVE_MAX_MS)
         c->keep_alive_ms = KEEP_ALIVE_MAX_MS;
     connack(c, present, MQTT_ACCEPTED);
-    watch(c);
-    if (c->net && head->ready)
+    c->seen_ms = uv_now(c->server->loop);
+    if ((why = watch(c)))
+        end(c, why);
+    else if (head->ready)
         head->ready(x);
 }
 
@@ -261,11 +268,11 @@ static void on_publish(struct mqtt_conn *c, const struct mqtt_packet *p)
     struct err err = {0};
 
     if (p->qos == 2) {
-        mqtt_conn_end(c, "published with QoS 2");
+        end(c, "published with QoS 2");
         return;
     }
     if (!c->head->publish || !c->head->publish(c->x, p, &err)) {
-        mqtt_conn_end(c, err.msg);
+        end(c, err.msg);
         return;
     }
     if (p->qos == 1) {
@@ -319,7 +326,7 @@ static void on_packet(struct mqtt_conn *c, const struct mqtt_packet *p)
         if (p->type == MQTT_CONNECT)
             on_connect(c, p);
         else
-            mqtt_conn_end(c, "did not begin with CONNECT");
+            end(c, "did not begin with CONNECT");
         return;
     }
     c->seen_ms = uv_now(c->server->loop);
@@ -341,10 +348,10 @@ static void on_packet(struct mqtt_conn *c, const struct mqtt_packet *p)
         packet_end(c);
         break;
     case MQTT_DISCONNECT:
-        mqtt_conn_end(c, NULL);
+        end(c, NULL);
         break;
     default:
-        mqtt_conn_end(c, "sent CONNECT twice");
+        end(c, "sent CONNECT twice");
     }
 }
 
@@ -362,14 +369,14 @@ static size_t on_data(void *arg, const char *data, size_t len)
         if (n == 0)
             break;
         if (n < 0) {
-            mqtt_conn_end(c, err.msg);
+            end(c, err.msg);
             break;
         }
         used += (size_t)n;
         on_packet(c, &packet);
     }
     if (c->net && !c->head && len - used > CONNECT_MAX)
-        mqtt_conn_end(c, "its CONNECT is too large");
+        end(c, "its CONNECT is too large");
     c->busy = false;
     if (!c->net)
         free(c);
@@ -449,8 +456,10 @@ void mqtt_server_free(struct mqtt_server *s)
 {
     if (!s)
         return;
-    while (s->conns)
-        mqtt_conn_end(s->conns, "the hub ends");
+    for (struct mqtt_conn *c = s->conns, *next; c; c = next) {
+        next = c->next;
+        mqtt_conn_end(c, "the hub ends");
+    }
     net_server_free(s->net);
     buf_done(&s->scratch);
     free(s);
