@@ -152,8 +152,8 @@ static int read_pages(const char *query, int size, cJSON *devices)
             json_push(devices, cJSON_CreateString(json_str(row, "deviceId", "")));
         if (!header("x-ms-continuation")[0])
             return pages + 1;
-        snprintf(headers, sizeof(headers), "x-ms-max-item-count: 2\r\nx-ms-continuation: %s\r\n",
-                 header("x-ms-continuation"));
+        snprintf(headers, sizeof(headers), "x-ms-max-item-count: %d\r\nx-ms-continuation: %s\r\n",
+                 size, header("x-ms-continuation"));
     }
     return pages;
 }
