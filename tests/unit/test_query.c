@@ -288,3 +288,27 @@ Test(query, reads_target_conditions)
         cr_assert(strstr(err.msg, bad[i].why), "\"%s\" does not say \"%s\"", err.msg, bad[i].why);
     }
 }
+
+Test(query, bounds_the_size_of_groups)
+{
+    auto_query struct query *q = NULL;
+    auto_query_groups struct query_groups *g = NULL;
+    auto_buf struct buf text = {0};
+    struct err err = {0};
+    int status = 0;
+
+    for (int i = 0; i < 20000; i++)
+        buf_putc(&text, 'x');
+    cr_assert_eq(query_parse("SELECT tags.a FROM devices GROUP BY tags.a", &q, NULL), 0);
+    g = query_groups_new(q);
+    for (int i = 0; i < 500 && status == 0; i++) {
+        auto_json cJSON *twin = cJSON_CreateObject();
+
+        text.data[0] = (char)('A' + i % 26);
+        text.data[1] = (char)('A' + i / 26);
+        json_add_str(json_add_obj(twin, "tags"), "a", text.data);
+        status = query_groups_add(g, twin, &err);
+    }
+    cr_assert_eq(status, -1);
+    cr_assert(strstr(err.msg, "or 4 MB"), "%s", err.msg);
+}

@@ -11,9 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define QUERY_TEXT_MAX   8192
-#define QUERY_DEPTH_MAX  24
-#define QUERY_GROUPS_MAX 1000
+#define QUERY_TEXT_MAX         8192
+#define QUERY_DEPTH_MAX        24
+#define QUERY_GROUPS_MAX       1000
+#define QUERY_GROUPS_BYTES_MAX (4U << 20)
 
 struct query;
 
@@ -48,7 +49,7 @@ struct query_groups *query_groups_new(const struct query *q);
 void query_groups_free(struct query_groups *g);
 DEFINE_AUTO(query_groups, struct query_groups, query_groups_free)
 #define auto_query_groups ATTR_CLEANUP(query_groups_freep)
-/* A twin that matches. ERR_INVALID: more than QUERY_GROUPS_MAX groups. */
+/* A twin that matches. ERR_INVALID: more groups than QUERY_GROUPS_MAX, or larger ones. */
 int query_groups_add(struct query_groups *g, const cJSON *twin, struct err *err);
 /* At most MAX rows from row AT on, for the caller; rows are in the order of their first twins. */
 cJSON *query_groups_rows(const struct query_groups *g, size_t at, size_t max);

@@ -266,6 +266,7 @@ struct query_groups {
     const struct query *q;
     struct group *groups;
     size_t n, cap;
+    size_t bytes; /* of all keys and rows, as text */
 };
 
 static uint32_t hash_of(const char *text)
@@ -312,6 +313,27 @@ static struct group *find_group(struct query_groups *g, const char *key, uint32_
     return NULL;
 }
 
+/* Takes KEY's text. */
+static int add_group(struct query_groups *g, struct buf *key, uint32_t hash, const cJSON *twin,
+                     struct err *err)
+{
+    auto_json cJSON *first = query_row(g->q, twin);
+    auto_buf struct buf text = {0};
+
+    json_print(&text, first);
+    g->bytes += key->len + text.len;
+    if (g->n == QUERY_GROUPS_MAX || g->bytes > QUERY_GROUPS_BYTES_MAX)
+        return err_set(err, ERR_INVALID, "GROUP BY makes more than %d groups or %u MB",
+                       QUERY_GROUPS_MAX, QUERY_GROUPS_BYTES_MAX >> 20);
+    if (g->n == g->cap) {
+        g->cap = g->cap ? g->cap * 2 : 16;
+        g->groups = xreallocarray(g->groups, g->cap, sizeof(*g->groups));
+    }
+    g->groups[g->n++] =
+        (struct group){.hash = hash, .key = buf_steal(key), .first = steal(first), .n = 1};
+    return 0;
+}
+
 int query_groups_add(struct query_groups *g, const cJSON *twin, struct err *err)
 {
     auto_buf struct buf key = {0};
@@ -327,18 +349,8 @@ int query_groups_add(struct query_groups *g, const cJSON *twin, struct err *err)
     }
     hash = hash_of(buf_str(&key));
     group = find_group(g, buf_str(&key), hash);
-    if (!group) {
-        if (g->n == QUERY_GROUPS_MAX)
-            return err_set(err, ERR_INVALID, "GROUP BY makes more than %d groups",
-                           QUERY_GROUPS_MAX);
-        if (g->n == g->cap) {
-            g->cap = g->cap ? g->cap * 2 : 16;
-            g->groups = xreallocarray(g->groups, g->cap, sizeof(*g->groups));
-        }
-        group = &g->groups[g->n++];
-        *group =
-            (struct group){.hash = hash, .key = buf_steal(&key), .first = query_row(g->q, twin)};
-    }
+    if (!group)
+        return add_group(g, &key, hash, twin, err);
     group->n++;
     return 0;
 }

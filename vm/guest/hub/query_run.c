@@ -11,7 +11,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define TOKEN_MAX 600
+#define TOKEN_MAX      600
+#define PAGE_BYTES_MAX (4U << 20)
 
 struct run {
     struct hub *hub;
@@ -22,6 +23,7 @@ struct run {
     struct query_groups *groups;
     cJSON *rows;
     size_t max;
+    size_t bytes; /* of ROWS, as text */
     uint64_t count;
     bool more;
     void (*fn)(void *arg, const struct identity *id);
@@ -61,13 +63,19 @@ static int walk(struct run *r, const char *hub_key, const char *device, const ch
 
 static bool add_row(struct run *r, const struct identity *id, const cJSON *twin)
 {
+    auto_buf struct buf text = {0};
+    cJSON *row;
+
     if (r->cursor->given == query_top(r->q))
         return false;
-    if (r->max == 0) {
+    if (r->max == 0 || r->bytes > PAGE_BYTES_MAX) {
         r->more = true;
         return false;
     }
-    json_push(r->rows, query_row(r->q, twin));
+    row = query_row(r->q, twin);
+    json_push(r->rows, row);
+    json_print(&text, row);
+    r->bytes += text.len;
     STR_SET(r->cursor->device, id->device);
     STR_SET(r->cursor->module, id->module);
     r->cursor->given++;

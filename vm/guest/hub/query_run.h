@@ -11,7 +11,8 @@ struct query_cursor {
     uint64_t given;                                        /* rows up to here */
 };
 
-/* At most MAX rows as an array for the caller. RET_MORE: there are further ones. HUB_KEY as in
+/* At most MAX rows, fewer where they are large, as an array for the caller. RET_MORE: there are
+ * further ones. HUB_KEY as in
  * struct identity. */
 int query_page(struct hub *hub, const char *hub_key, const struct query *q,
                struct query_cursor *cursor, size_t max, cJSON **ret, bool *ret_more,

@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define REPLY_MAX (7U << 20) /* a little below what breaks a connection */
+
 static const struct rest_table *const tables[] = {
     &rest_identities, &rest_twins,     &rest_configurations, &rest_queries,     &rest_scopes,
     &hub_routes,      &message_routes, &event_routes,        &authority_routes, &dps_routes,
@@ -21,6 +23,14 @@ void rest_reply_json(struct http_exchange *x, int status, const cJSON *body)
     auto_wiped_buf struct buf text = {0}; /* it may hold keys */
 
     json_print(&text, body);
+    if (text.len > REPLY_MAX) {
+        struct err err = {0};
+
+        (void)err_set(&err, ERR_INVALID, "the answer would be larger than %u MB; ask for less",
+                      REPLY_MAX >> 20);
+        rest_reply_err(x, REST_OF_DEVICE, &err);
+        return;
+    }
     http_reply(x, status, "application/json; charset=utf-8", text.data, text.len);
 }
 

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define PAGE_MAX  1000
+#define PAGE_MAX  100 /* devices, each with up to 50 modules */
 #define CHAIN_MAX 10
 
 static void fail(struct rest *r, const struct err *err)
@@ -251,8 +251,10 @@ static int own_scope(struct answer *a, struct buf *link, struct err *err)
     if (check_caller(r, &caller, err) < 0)
         return -1;
     if (http_exchange_query(r->x, "deviceCount", text, sizeof(text)) && text[0] &&
-        (!str_to_u64(text, PAGE_MAX, &max) || max == 0))
-        return err_set(err, ERR_INVALID, "deviceCount: must be 1 to %d", PAGE_MAX);
+        (!str_to_u64(text, UINT32_MAX, &max) || max == 0))
+        return err_set(err, ERR_INVALID, "deviceCount: must be a number of devices");
+    if (max > PAGE_MAX)
+        max = PAGE_MAX;
     (void)http_exchange_query(r->x, "continuationToken", after, sizeof(after));
     if (add_scope(a, &caller, after, max, next, err) < 0)
         return -1;
