@@ -128,12 +128,24 @@ static void on_page(void *arg, const char *value)
         h->page[0] = '\0'; /* nothing of ours is that long */
 }
 
+/* The request did not get through: not a word about what was asked for. */
+static void explain_transport(const struct err *err, struct err *ret)
+{
+    *ret = *err;
+    if (ret->kind == ERR_INVALID) /* the URL is ours and good: the answer was not HTTP */
+        ret->kind = ERR_PROTOCOL;
+    err_wrap(ret, "ask the sandbox");
+    err_hint(ret, "is it well? Its log: sandbox/hub.log in the state folder (berth info)");
+}
+
 static void on_fetched(void *arg, int status, const struct buf *body, const struct err *err)
 {
     struct hub_rest *h = arg;
     struct err why;
     h->fetch = NULL;
-    if (!err && hub_read_status(status, buf_str(body), body->len, &why) < 0)
+    if (err)
+        explain_transport(err, &why);
+    if (err || hub_read_status(status, buf_str(body), body->len, &why) < 0)
         err = &why;
     hub_rest_fn answer = h->answer;
     answer(h->answer_arg, buf_str(body), body->len, err);

@@ -59,7 +59,7 @@ static void read_hubs(const cJSON *array, struct sandbox_record *r)
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, array)
     {
-        if (cJSON_IsString(item) && r->n_hubs < SANDBOX_HUBS_MAX)
+        if (cJSON_IsString(item) && r->n_hubs < ARRAY_LEN(r->hubs))
             str_sanitise_to(r->hubs[r->n_hubs++], sizeof(r->hubs[0]), item->valuestring);
     }
     if (!r->n_hubs)
@@ -205,19 +205,17 @@ static uint16_t choose_port(uint16_t asked, uint16_t last, uint16_t fallback)
     return asked ? asked : last ? last : fallback;
 }
 
-/* The options for its hubs, in ARGV; how many words they are. One that has its usual name needs
- * none. */
+/* The options for its further hubs, in ARGV; how many words they are. */
 static size_t put_hubs(const char **argv, const struct sandbox_options *o,
                        const struct sandbox_record *last)
 {
     size_t n = 0;
     for (size_t i = 0; o->hubs && i < SANDBOX_HUBS_MAX && o->hubs[i]; i++) {
-        argv[n++] = "--hub";
+        argv[n++] = "--hub-name";
         argv[n++] = o->hubs[i];
     }
-    bool usual = last->n_hubs <= 1 && str_eq(last->hubs[0], SANDBOX_HOST);
-    for (size_t i = 0; !o->hubs && !usual && i < last->n_hubs; i++) {
-        argv[n++] = "--hub";
+    for (size_t i = 1; !o->hubs && i < last->n_hubs; i++) {
+        argv[n++] = "--hub-name";
         argv[n++] = last->hubs[i];
     }
     return n;
@@ -268,8 +266,8 @@ static int check_same(const struct sandbox_options *o, const struct sandbox_reco
                  other_port(o->registry_port, r->registry_port);
     size_t n = 0;
     for (; o->hubs && o->hubs[n]; n++)
-        other = other || n >= r->n_hubs || !str_eq(o->hubs[n], r->hubs[n]);
-    if (!other && (!o->hubs || n == r->n_hubs))
+        other = other || n + 1 >= r->n_hubs || !str_eq(o->hubs[n], r->hubs[n + 1]);
+    if (!other && (!o->hubs || n + 1 == r->n_hubs))
         return 0;
     err_set(err, ERR_EXISTS, "the sandbox runs already, with other ports or hubs");
     return err_hint(err, "`berth sandbox show` tells which; to change them: berth sandbox stop");

@@ -20,8 +20,8 @@
 
 /* What is in sandbox.json. */
 struct sandbox_record {
-    char host[130];                   /* its first hub's name */
-    char hubs[SANDBOX_HUBS_MAX][130]; /* the names of all of them */
+    char host[130];                       /* its first hub's name */
+    char hubs[SANDBOX_HUBS_MAX + 1][130]; /* the names of all of them */
     size_t n_hubs;
     uint16_t mqtt_port, https_port, registry_port; /* 0: no registry */
     char ca_file[256];
@@ -52,7 +52,8 @@ struct sandbox_options {
     const char *program;       /* berth-hub; NULL: beside our own program, else from PATH */
     const char *const *listen; /* addresses, NULL-terminated; NULL: 127.0.0.1 */
     uint16_t mqtt_port, https_port, registry_port; /* 0: as last time, or the defaults above */
-    const char *const *hubs; /* their names, NULL-terminated; NULL: as last time, or SANDBOX_HOST */
+    const char *const *hubs; /* names of further hubs besides SANDBOX_HOST, NULL-terminated; NULL:
+                                as last time, else none */
 };
 
 /* The end of a start or a stop: once, never from inside. */

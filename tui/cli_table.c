@@ -46,7 +46,7 @@ static const struct cli_option sandbox_options[] = {
     {"mqtt-port", 0, "PORT", "MQTT over TLS (default 8883, or a high port for users)"},
     {"https-port", 0, "PORT", "HTTPS and WebSocket"},
     {"registry-port", 0, "PORT", "container registry"},
-    {"hub", 0, "NAME", "a hub of this name; again for several (default: one)"},
+    {"hub", 0, "NAME", "a second hub of this name; again for more"},
     {0},
 };
 static const struct cli_option hub_options[] = {

@@ -15,7 +15,7 @@ struct sandbox_ctx {
     struct engine *engine;
     struct host *host;
     uint16_t mqtt_port, https_port, registry_port; /* 0: the usual ones */
-    char hubs[SANDBOX_HUBS_MAX][130];              /* names; none: the usual ones */
+    char hubs[SANDBOX_HUBS_MAX][130];              /* further ones; none: as last time */
     size_t n_hubs;
     bool nat;                          /* some VM is on the NAT network */
     char gateway[NETWORK_ADDRESS_MAX]; /* this host there; "" none */

@@ -2,6 +2,7 @@
  * its own encoding. */
 #include "core/base/mem.h"
 #include "core/rpc/model_json.h"
+#include "core/rpc/model_sandbox.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,17 @@ static void check_snapshot(const cJSON *json)
     free(s);
 }
 
+static void check_sandbox(const cJSON *json)
+{
+    struct sandbox_device d, same;
+    model_parse_device(json, &d);
+    cJSON *first = model_json_device(&d);
+    model_parse_device(first, &same);
+    if (memcmp(&d, &same, sizeof(d)) != 0 || d.auth >= SANDBOX_AUTH_COUNT || d.modules < -1)
+        abort();
+    cJSON_Delete(first);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -36,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!json)
         return 0;
     check_snapshot(json);
+    check_sandbox(json);
     model_parse_host_report(json, &report);
     model_parse_error(json, &err);
     if (model_parse_plan(json, &plan, &err) == 0) {

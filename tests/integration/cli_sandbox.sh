@@ -49,9 +49,9 @@ host=$(jq -r .host "$out")
 answer=$(curl -s -o /dev/null -w '%{http_code}' --cacert "$ca" --resolve "$host:$https:127.0.0.1" "https://$host:$https/devices/x?api-version=2021-04-12")
 if [ "$answer" = 401 ]; then ok 'it answers under its name with its CA'; else not_ok 'it answers under its name with its CA' "HTTP $answer"; fi
 
-expect 'device create' 0 sandbox device create dev-1
+expect 'device create' 0 sandbox device create dev-1 --edge
 check 'it prints the connection string' grep -qE '^HostName=.+;DeviceId=dev-1;SharedAccessKey=.{40,}$' "$out"
-expect 'device create --json' 0 sandbox device create dev-1 --json
+expect 'device create --json' 0 sandbox device create dev-1 --edge --json
 check 'the same again, as JSON' jq -e '.kind == "Device" and .deviceId == "dev-1" and (.connectionString | length > 40)' "$out"
 expect 'device with a name that is none' 6 sandbox device create 'not a name'
 
@@ -73,4 +73,4 @@ expect 'stop' 0 sandbox stop
 expect 'stop again is already so' 0 sandbox stop
 check 'nobody listens any more' bash -c "! (exec 3<>/dev/tcp/127.0.0.1/$https) 2>/dev/null"
 expect 'it starts on the same ports again' 0 sandbox start "${ports[@]}"
-check 'with the same keys' bash -c "[ \"\$(berth sandbox device create dev-1)\" = \"\$(berth sandbox device create dev-1)\" ]"
+check 'with the same keys' bash -c "[ \"\$(berth sandbox device create dev-1 --edge)\" = \"\$(berth sandbox device create dev-1 --edge)\" ]"
