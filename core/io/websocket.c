@@ -16,10 +16,11 @@ struct websocket {
     uint64_t number;  /* of messages that were complete */
     size_t unknown;   /* bytes that wslay took and has not explained yet: half a frame's header */
     bool in_frame;
-    bool in_message; /* fragments are still to come */
-    bool control;    /* the frame at hand is one */
-    bool last;       /* it ends its message */
-    bool silent;     /* our goodbye is said */
+    bool in_message;    /* fragments are still to come */
+    bool control;       /* the frame at hand is one */
+    bool last;          /* it ends its message */
+    bool silent;        /* our goodbye is said */
+    struct buf goodbye; /* what the client's end, or its fault, is to be answered with */
     enum websocket_state state;
     const char *in; /* of the running call */
     size_t in_len;
@@ -126,6 +127,7 @@ void websocket_free(struct websocket *w)
     if (!w)
         return;
     wslay_event_context_free(w->ctx);
+    buf_done(&w->goodbye);
     free(w);
 }
 
@@ -140,7 +142,7 @@ enum websocket_state websocket_state(const struct websocket *w)
     return w->state;
 }
 
-static void wake(struct websocket *w, struct buf *wire)
+static void wake(struct websocket *w)
 {
     static const struct wslay_event_callbacks callbacks = {
         .recv_callback = on_want,
@@ -150,7 +152,6 @@ static void wake(struct websocket *w, struct buf *wire)
         .on_frame_recv_end_callback = on_frame_end,
     };
 
-    w->wire = wire;
     if (w->ctx)
         return;
     if (wslay_event_context_server_init(&w->ctx, &callbacks, w) != 0)
@@ -158,45 +159,63 @@ static void wake(struct websocket *w, struct buf *wire)
     wslay_event_config_set_no_buffering(w->ctx, 1);
 }
 
-/* Takes what wslay wants to say, and lets it go where it has nothing to remember. */
-static void settle(struct websocket *w)
+static void drop(struct websocket *w)
+{
+    wslay_event_context_free(w->ctx);
+    w->ctx = NULL;
+}
+
+/* Takes to WIRE what wslay has to say, and lets it go where it has nothing to remember. */
+static void settle(struct websocket *w, struct buf *wire)
 {
     uint64_t number;
 
+    w->wire = wire;
     if (wslay_event_send(w->ctx) != 0)
         abort(); /* the buffer takes everything */
-    w->silent = wslay_event_get_close_sent(w->ctx);
-    if (wslay_event_get_close_received(w->ctx))
-        w->state = WEBSOCKET_ENDED;
-    else if (!wslay_event_get_read_enabled(w->ctx))
-        w->state = WEBSOCKET_BROKEN;
     w->wire = NULL;
-    if (websocket_midway(w, &number))
-        return;
-    wslay_event_context_free(w->ctx);
-    w->ctx = NULL;
+    if (!websocket_midway(w, &number))
+        drop(w);
+}
+
+/* Up to the goodbye among them: that one waits for what its owner has still to say. */
+static void put_answers(struct websocket *w, const struct buf *answers, struct buf *wire)
+{
+    const unsigned char *frames = (const unsigned char *)answers->data;
+    size_t at = 0;
+
+    while (at < answers->len && (frames[at] & 15) != WSLAY_CONNECTION_CLOSE)
+        at += 2U + frames[at + 1]; /* control frames are short */
+    buf_append(wire, answers->data, at);
+    buf_append(&w->goodbye, answers->data + at, answers->len - at);
 }
 
 void websocket_feed(struct websocket *w, const char *data, size_t len, struct buf *plain,
                     struct buf *wire)
 {
+    auto_buf struct buf answers = {0};
+
     if (w->state != WEBSOCKET_OPEN || w->silent || len == 0)
         return;
-    wake(w, wire);
+    wake(w);
     w->in = data;
     w->in_len = len;
     w->plain = plain;
     if (wslay_event_recv(w->ctx) != 0) {
         /* A frame that cannot be read: wslay would say goodbye without a reason. */
-        wslay_event_context_free(w->ctx);
-        w->ctx = NULL;
-        wake(w, wire);
+        drop(w);
+        wake(w);
         refuse(w->ctx, WSLAY_CODE_PROTOCOL_ERROR);
     }
-    assert(w->in_len == 0 || !wslay_event_get_read_enabled(w->ctx));
-    w->in_len = 0;
     w->plain = NULL;
-    settle(w);
+    if (wslay_event_get_close_received(w->ctx))
+        w->state = WEBSOCKET_ENDED;
+    else if (!wslay_event_get_read_enabled(w->ctx))
+        w->state = WEBSOCKET_BROKEN;
+    assert(w->in_len == 0 || w->state != WEBSOCKET_OPEN);
+    settle(w, &answers);
+    if (answers.len > 0)
+        put_answers(w, &answers, wire);
 }
 
 void websocket_write(struct websocket *w, const char *data, size_t len, struct buf *wire)
@@ -206,18 +225,23 @@ void websocket_write(struct websocket *w, const char *data, size_t len, struct b
 
     if (w->silent || len == 0)
         return;
-    wake(w, wire);
+    wake(w);
     if (wslay_event_queue_msg(w->ctx, &message) != 0)
         abort(); /* only memory can be missing */
-    settle(w);
+    settle(w, wire);
 }
 
 void websocket_end(struct websocket *w, struct buf *wire)
 {
     if (w->silent)
         return;
-    wake(w, wire);
+    w->silent = true;
+    if (w->goodbye.len > 0) {
+        buf_append(wire, w->goodbye.data, w->goodbye.len);
+        return;
+    }
+    wake(w);
     if (wslay_event_queue_close(w->ctx, WSLAY_CODE_NORMAL_CLOSURE, NULL, 0) != 0)
         abort(); /* only memory can be missing */
-    settle(w);
+    settle(w, wire);
 }

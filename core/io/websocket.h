@@ -14,21 +14,22 @@ struct websocket;
 
 enum websocket_state {
     WEBSOCKET_OPEN,
-    WEBSOCKET_ENDED,  /* the client said goodbye, and was answered */
-    WEBSOCKET_BROKEN, /* the client broke the protocol, and was told so */
+    WEBSOCKET_ENDED,  /* the client said goodbye */
+    WEBSOCKET_BROKEN, /* the client broke the protocol */
 };
 
 /* A message of more than MESSAGE_MAX bytes breaks the protocol. */
 struct websocket *websocket_new(uint64_t message_max);
 void websocket_free(struct websocket *w); /* NULL is fine */
 
-/* Takes bytes from the client. Appends what they carry to PLAIN and what must be answered to WIRE.
- * Nothing once a goodbye was said, by whomever. */
+/* Takes bytes from the client. Appends what they carry to PLAIN and the answers to pings to WIRE.
+ * Nothing once it is not WEBSOCKET_OPEN. */
 void websocket_feed(struct websocket *w, const char *data, size_t len, struct buf *plain,
                     struct buf *wire);
-/* Appends a message to WIRE. Nothing once a goodbye was said. */
+/* Appends a message to WIRE. */
 void websocket_write(struct websocket *w, const char *data, size_t len, struct buf *wire);
-/* Says goodbye, once. */
+/* Says goodbye, once: the answer to the client's, or what it did wrong, or that all is well.
+ * Nothing is said after it. */
 void websocket_end(struct websocket *w, struct buf *wire);
 
 enum websocket_state websocket_state(const struct websocket *w);

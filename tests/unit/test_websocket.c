@@ -1,12 +1,11 @@
 #include "core/io/digest.h"
 #include "core/io/websocket.h"
+#include "tests/support/frames.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
 
 #define MAX 100000
-
-enum opcode { MORE = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 
 static struct websocket *w;
 static struct buf plain, wire;
@@ -25,20 +24,6 @@ static void finish(void)
 
 TestSuite(websocket, .init = begin, .fini = finish);
 
-/* A frame as a client sends it. */
-static void put_frame(struct buf *to, enum opcode opcode, bool fin, const char *data, size_t len)
-{
-    static const char mask[] = {0x12, 0x34, 0x56, 0x78};
-
-    buf_putc(to, (char)((fin ? 0x80 : 0) | (int)opcode));
-    buf_putc(to, (char)(0x80 | (len > 0xffff ? 127 : len > 125 ? 126 : (int)len)));
-    for (int shift = len > 0xffff ? 56 : len > 125 ? 8 : -1; shift >= 0; shift -= 8)
-        buf_putc(to, (char)((uint64_t)len >> shift));
-    buf_append(to, mask, sizeof(mask));
-    for (size_t i = 0; i < len; i++)
-        buf_putc(to, (char)(data[i] ^ mask[i % 4]));
-}
-
 static void feed_raw(const void *data, size_t len)
 {
     buf_clear(&wire);
@@ -49,7 +34,7 @@ static void feed(enum opcode opcode, bool fin, const char *data)
 {
     auto_buf struct buf frame = {0};
 
-    put_frame(&frame, opcode, fin, data, strlen(data));
+    frame_put(&frame, opcode, fin, data, strlen(data));
     feed_raw(frame.data, frame.len);
 }
 
@@ -67,6 +52,8 @@ static bool said(const char *bytes, size_t len)
 
 static bool closed_with(unsigned code)
 {
+    websocket_end(w, &wire);
+
     const unsigned char frame[] = {0x88, 2, (unsigned char)(code >> 8), (unsigned char)code};
 
     return websocket_state(w) == WEBSOCKET_BROKEN && said((const char *)frame, sizeof(frame));
@@ -96,7 +83,7 @@ Test(websocket, understands_any_split_of_any_length)
         size_t size = sizes[i / ARRAY_LEN(steps)], step = steps[i % ARRAY_LEN(steps)];
         auto_buf struct buf frame = {0};
 
-        put_frame(&frame, BINARY, true, data, size);
+        frame_put(&frame, BINARY, true, data, size);
         for (size_t at = 0; at < frame.len; at += step) {
             feed_raw(frame.data + at, step < frame.len - at ? step : frame.len - at);
             cr_assert_eq(midway(), step < frame.len - at, "%zu of %zu", at, size);
@@ -139,30 +126,32 @@ Test(websocket, answers_pings_with_their_payload_also_between_fragments)
     cr_assert_str_eq(buf_str(&plain), "ab");
 }
 
-Test(websocket, returns_a_goodbye)
+Test(websocket, returns_a_goodbye_behind_the_last_word)
 {
+    static const char bye[] = "\x03\xe8 bye";
+    static const char answer[] = "\x82\x01x\x88\x06\x03\xe8 bye";
+
     feed(BINARY, true, "last");
-    feed(CLOSE, true,
-         "\x03\xe8"
-         "bye");
-    cr_assert(said("\x88\x05\x03\xe8"
-                   "bye",
-                   7));
+    feed(PING, true, "!");
+    cr_assert(said("\x8a\x01!", 3));
+    feed(CLOSE, true, bye);
     cr_assert_eq(websocket_state(w), WEBSOCKET_ENDED);
-    cr_assert_str_eq(buf_str(&plain), "last");
     feed(BINARY, true, "too late");
     cr_assert_str_eq(buf_str(&plain), "last");
-    buf_clear(&wire);
     websocket_write(w, "x", 1, &wire);
     websocket_end(w, &wire);
-    cr_assert_eq(wire.len, 0, "nothing after our own");
+    cr_assert(said(answer, strlen(answer)));
+    websocket_write(w, "x", 1, &wire);
+    websocket_end(w, &wire);
+    cr_assert_eq(wire.len, strlen(answer), "nothing after our own");
 }
 
 Test(websocket, returns_a_goodbye_without_a_reason)
 {
     feed(CLOSE, true, "");
-    cr_assert(said("\x88\x00", 2));
     cr_assert_eq(websocket_state(w), WEBSOCKET_ENDED);
+    websocket_end(w, &wire);
+    cr_assert(said("\x88\x00", 2));
 }
 
 Test(websocket, says_goodbye_once)
@@ -221,8 +210,8 @@ Test(websocket, refuses_fragments_that_are_too_large_together)
     static char half[MAX / 2 + 1];
     auto_buf struct buf frames = {0};
 
-    put_frame(&frames, BINARY, false, half, sizeof(half));
-    put_frame(&frames, MORE, true, half, sizeof(half));
+    frame_put(&frames, BINARY, false, half, sizeof(half));
+    frame_put(&frames, MORE, true, half, sizeof(half));
     feed_raw(frames.data, frames.len);
     cr_assert(closed_with(1009));
     cr_assert_eq(plain.len, sizeof(half));
