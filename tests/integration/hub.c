@@ -92,6 +92,29 @@ static void test_time(void)
     link_close(&l);
 }
 
+/* What its device loses, a module loses, too; another key is another right. */
+static void test_cut_modules(void)
+{
+    struct link l;
+    struct mqtt_login m = {.device = "edge1", .module = "$edgeAgent", .key = edge_key};
+
+    (void)mqtt_login(&l, &hub, &m, NULL);
+    (void)rest(&hub, NULL, "PUT", "/devices/edge1", "If-Match: \"*\"\r\n",
+               "{\"status\":\"disabled\",\"capabilities\":{\"iotEdge\":true}}", NULL);
+    report("a module of a device that is disabled loses its connection", link_ends(&l), NULL);
+    link_close(&l);
+    expect_login(&hub, "and gets no other", &m, 5);
+    (void)rest(&hub, NULL, "PUT", "/devices/edge1", "If-Match: \"*\"\r\n",
+               "{\"status\":\"enabled\",\"capabilities\":{\"iotEdge\":true}}", NULL);
+    (void)mqtt_login(&l, &hub, &m, NULL);
+    (void)rest(&hub, NULL, "PUT", "/devices/edge1/modules/%24edgeAgent", "If-Match: \"*\"\r\n",
+               "{\"authentication\":{\"type\":\"sas\",\"symmetricKey\":{\"primaryKey\":"
+               "\"MTEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\"}}}",
+               NULL);
+    report("a module that gets another key loses its connection", link_ends(&l), NULL);
+    link_close(&l);
+}
+
 static void test_registry(void)
 {
     auto_json cJSON *out = NULL;
@@ -166,6 +189,7 @@ static void test_registry(void)
                link_ends(&l),
            NULL);
     link_close(&l);
+    test_cut_modules();
     cJSON_Delete(steal(out));
     (void)rest(&hub, NULL, "GET", "/statistics/devices", NULL, NULL, &out);
     report("statistics count devices, not modules",
