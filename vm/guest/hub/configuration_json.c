@@ -244,14 +244,15 @@ int configuration_read(const cJSON *body, const struct configuration *old,
 static void targeted_query(const struct configuration *c, struct buf *out)
 {
     bool edge = c->kind == CONFIGURATION_BASE || c->kind == CONFIGURATION_LAYERED;
-    bool all = str_eq(c->condition, "*");
+    const char *condition = c->condition + strspn(c->condition, " \t\r\n");
+    bool all = str_eq(condition, "*");
 
-    if (!c->condition[0])
+    if (!condition[0])
         return;
     buf_puts(out,
              c->kind == CONFIGURATION_MODULE ? "select deviceId, moduleId " : "select deviceId ");
-    if (strncasecmp(c->condition, "from ", 5) == 0) {
-        buf_puts(out, c->condition);
+    if (strncasecmp(condition, "from", 4) == 0) {
+        buf_puts(out, condition);
         return;
     }
     buf_puts(out, c->kind == CONFIGURATION_MODULE ? "from devices.modules" : "from devices");
@@ -260,7 +261,7 @@ static void targeted_query(const struct configuration *c, struct buf *out)
     if (edge)
         buf_printf(out, "capabilities.iotEdge = true%s", all ? "" : " and ");
     if (!all)
-        buf_printf(out, edge ? "(%s)" : "%s", c->condition);
+        buf_printf(out, edge ? "(%s)" : "%s", condition);
 }
 
 static void add_queries(const struct configuration *c, cJSON *to)

@@ -5,14 +5,16 @@
 
 #define PAGE_MAX 100
 
+/* Who asks for more gets what a page holds. */
 static int read_page_size(const struct rest *r, uint64_t *ret, struct err *err)
 {
     const char *text = http_exchange_header(r->x, "x-ms-max-item-count");
+    uint64_t size = PAGE_MAX;
 
-    *ret = PAGE_MAX;
-    if (!text || (str_to_u64(text, PAGE_MAX, ret) && *ret > 0))
-        return 0;
-    return err_set(err, ERR_INVALID, "x-ms-max-item-count: must be 1 to %d", PAGE_MAX);
+    if (text && (!str_to_u64(text, UINT32_MAX, &size) || size == 0))
+        return err_set(err, ERR_INVALID, "x-ms-max-item-count: must be 1 to %d", PAGE_MAX);
+    *ret = size < PAGE_MAX ? size : PAGE_MAX;
+    return 0;
 }
 
 static int run(struct rest *r, cJSON **ret, struct err *err)

@@ -14,10 +14,10 @@
 
 enum query { Q_BEGIN, Q_COMMIT, Q_ROLLBACK, Q_MARK, Q_KEEP, Q_UNDO, Q_COUNT };
 
+/* The same name of a savepoint may be used again: the innermost one is meant. */
 static const char *const queries[] = {
-    [Q_BEGIN] = "BEGIN IMMEDIATE", [Q_COMMIT] = "COMMIT",         [Q_ROLLBACK] = "ROLLBACK",
-    [Q_MARK] = "SAVEPOINT part", /* the same name may be used again: the innermost one is meant */
-    [Q_KEEP] = "RELEASE part",     [Q_UNDO] = "ROLLBACK TO part",
+    [Q_BEGIN] = "BEGIN IMMEDIATE", [Q_COMMIT] = "COMMIT",     [Q_ROLLBACK] = "ROLLBACK",
+    [Q_MARK] = "SAVEPOINT part",   [Q_KEEP] = "RELEASE part", [Q_UNDO] = "ROLLBACK TO part",
 };
 _Static_assert(ARRAY_LEN(queries) == Q_COUNT, "a text for each query");
 

@@ -261,6 +261,7 @@ static int change_desired(struct twin_row *t, const cJSON *body, bool replace, c
         patch = cJSON_Duplicate(body, true);
         cJSON_DeleteItemFromObjectCaseSensitive(patch, "$version");
         cJSON_DeleteItemFromObjectCaseSensitive(patch, "$metadata");
+        cJSON_DeleteItemFromObjectCaseSensitive(patch, "$etag");
     }
     twin_json_merge(desired, patch);
     t->desired_version++;
@@ -317,6 +318,7 @@ int twins_change(struct hub *hub, const char *device, const char *module, const 
     const cJSON *tags = part(body, "tags");
     const cJSON *desired = part(part(body, "properties"), "desired");
     char now[16];
+    int status;
 
     if (!cJSON_IsObject(body))
         return err_set(err, ERR_INVALID, "the body must be an object");
@@ -329,9 +331,12 @@ int twins_change(struct hub *hub, const char *device, const char *module, const 
         return -1;
     if (desired && change_desired(&t, desired, replace, &patch, err) < 0)
         return -1;
-    if (finish_change(hub, device, module, &t, patch, err) < 0)
+    if (store_begin(hub->store, err) < 0)
         return -1;
-    return tags ? configuration_follow(hub, device, module, err) : 0;
+    status = finish_change(hub, device, module, &t, patch, err);
+    if (status == 0 && tags)
+        status = configuration_follow(hub, device, module, err);
+    return store_end(hub->store, status, err);
 }
 
 int twins_deploy(struct hub *hub, const char *device, const char *module, const cJSON *desired,
