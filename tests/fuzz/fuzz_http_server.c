@@ -1,5 +1,5 @@
-/* HTTP requests as bytes on a real socket of the server: parser, limits and the life of a
- * connection. */
+/* HTTP requests as bytes on a real socket of the server: parser, limits, the life of a connection
+ * and what may become of it, a WebSocket. */
 #include "core/io/http_server.h"
 
 #include <stdint.h>
@@ -20,6 +20,38 @@ static void remove_socket(void)
     (void)unlink(address.sun_path);
 }
 
+/* A WebSocket's owner echoes. */
+static void *on_open(struct net_conn *c, void *arg)
+{
+    (void)arg;
+    return c;
+}
+
+static size_t on_data(void *x, const char *data, size_t len)
+{
+    (void)net_conn_write(x, data, len);
+    return len;
+}
+
+static void on_eof(void *x)
+{
+    net_conn_close(x);
+}
+
+static void on_nothing(void *x)
+{
+    (void)x;
+}
+
+static const struct net_server_events echo = {
+    .on_open = on_open,
+    .on_data = on_data,
+    .on_eof = on_eof,
+    .on_drain = on_nothing,
+    .on_deadline = on_nothing,
+    .on_close = on_nothing,
+};
+
 static void handler(struct http_exchange *x, void *arg)
 {
     char value[64];
@@ -27,6 +59,9 @@ static void handler(struct http_exchange *x, void *arg)
     const char *body = http_exchange_body(x, &len);
 
     (void)arg;
+    if (http_exchange_wants_websocket(x) &&
+        http_exchange_websocket(x, "mqtt", &echo, NULL, NULL) == 0)
+        return;
     (void)http_exchange_header(x, "Authorization");
     if (http_exchange_query(x, "api-version", value, sizeof(value)))
         http_reply_header(x, "X-Value", value);

@@ -2,27 +2,10 @@
  * share this process: the loop turns until what is waited for has come. */
 #include "core/io/net_server.h"
 
-#include "core/base/buf.h"
-#include "core/base/clock.h"
+#include "tests/support/peer.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#define WAIT_MS 5000
-
-static int failures;
-static uv_loop_t loop;
 static char dir[] = "/tmp/berth-net-XXXXXX";
 static char path[64];
-
-static void report(const char *name, bool ok, const char *seen)
-{
-    printf(ok ? "ok %s\n" : "not ok %s: %.300s\n", name, seen ? seen : "");
-    failures += !ok;
-}
 
 /* ------------------------------------------------------------------------------------------ owners
  */
@@ -132,49 +115,6 @@ static const struct net_server_limits limits = {
     .stall_ms = 1000,
 };
 
-/* ------------------------------------------------------------------------------------------ client
- */
-
-static int dial(void)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
-        abort();
-    return fd;
-}
-
-static void say(int fd, const char *text)
-{
-    if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
-        perror("send");
-}
-
-/* Turns the loop until FD has said TEXT (NULL: until it ended). */
-static bool hear(int fd, const char *text)
-{
-    uint64_t end = clock_mono_ms() + WAIT_MS;
-    auto_buf struct buf got = {0};
-
-    while (clock_mono_ms() < end) {
-        char data[4096];
-
-        (void)uv_run(&loop, UV_RUN_NOWAIT);
-
-        ssize_t n = recv(fd, data, sizeof(data), MSG_DONTWAIT);
-
-        if (n == 0)
-            return !text;
-        if (n > 0)
-            buf_append(&got, data, (size_t)n);
-        if (text && strcmp(buf_str(&got), text) == 0)
-            return true;
-    }
-    return false;
-}
-
 static struct net_server *serve(struct owner *o)
 {
     struct net_server *s = net_server_new(&loop, &limits, &first_events, o);
@@ -188,10 +128,9 @@ static struct net_server *serve(struct owner *o)
     return s;
 }
 
-static void end(struct net_server *s, int fd)
+static void end(struct net_server *s)
 {
     net_server_free(s);
-    close(fd);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
 }
 
@@ -208,22 +147,22 @@ static void test_hand_over(void)
     struct owner second = {.name = "second"};
     struct owner first = {.name = "first", .next = &second};
     struct net_server *s = serve(&first);
-    int fd = dial();
+    auto_peer struct peer p = peer_unix(path);
 
-    say(fd, "overrest");
-    report("what the old owner left over reaches the new one", hear(fd, "overrest"),
+    peer_puts(&p, "overrest");
+    report("what the old owner left over reaches the new one", peer_hears(&p, "overrest"),
            buf_str(&story));
     report("the new owner is asked once before it is sent",
            told("first:over second:rest second:flush "), buf_str(&story));
     buf_clear(&story);
-    say(fd, "more");
+    peer_puts(&p, "more");
     report("what comes later is the new owner's alone",
-           hear(fd, "more") && told("second:more second:flush "), buf_str(&story));
+           peer_hears(&p, "more") && told("second:more second:flush "), buf_str(&story));
     buf_clear(&story);
-    shutdown(fd, SHUT_WR);
-    report("and so is the end", hear(fd, NULL) && strstr(buf_str(&story), "second:eof"),
+    shutdown(p.fd, SHUT_WR);
+    report("and so is the end", peer_ends(&p) && strstr(buf_str(&story), "second:eof"),
            buf_str(&story));
-    end(s, fd);
+    end(s);
 }
 
 static void test_refusal(void)
@@ -231,17 +170,16 @@ static void test_refusal(void)
     struct owner second = {.name = "second", .refuses = true};
     struct owner first = {.name = "first", .next = &second};
     struct net_server *s = serve(&first);
-    int kept = dial();
-    int moved = dial();
+    auto_peer struct peer kept = peer_unix(path);
+    auto_peer struct peer moved = peer_unix(path);
 
-    say(moved, "over");
-    say(kept, "stay");
+    peer_puts(&moved, "over");
+    peer_puts(&kept, "stay");
     report("an owner that could not keep its promise breaks its own connections",
-           hear(moved, NULL) && strstr(buf_str(&story), "second:close"), buf_str(&story));
-    report("and no other's", hear(kept, "stay") && !strstr(buf_str(&story), "first:close"),
+           peer_ends(&moved) && strstr(buf_str(&story), "second:close"), buf_str(&story));
+    report("and no other's", peer_hears(&kept, "stay") && !strstr(buf_str(&story), "first:close"),
            buf_str(&story));
-    close(moved);
-    end(s, kept);
+    end(s);
 }
 
 /* Ten connections of two owners with output in one turn. */
@@ -250,22 +188,22 @@ static void test_once(void)
     struct owner second = {.name = "second"};
     struct owner first = {.name = "first", .next = &second};
     struct net_server *s = serve(&first);
-    int fds[10];
+    struct peer peers[10];
     bool ok = true;
 
     for (int i = 0; i < 10; i++)
-        fds[i] = dial();
+        peers[i] = peer_unix(path);
     for (int i = 0; i < 100 && net_server_connections(s) < 10; i++)
         (void)uv_run(&loop, UV_RUN_NOWAIT);
     for (int i = 0; i < 10; i++)
-        say(fds[i], i % 2 ? "over" : "stay");
+        peer_puts(&peers[i], i % 2 ? "over" : "stay");
     for (int i = 0; i < 10; i++)
-        ok = hear(fds[i], i % 2 ? "over" : "stay") && ok;
+        ok = peer_hears(&peers[i], i % 2 ? "over" : "stay") && ok;
     report("each owner is asked once a turn for all its connections",
            ok && first.flushes == 1 && second.flushes == 1, buf_str(&story));
-    for (int i = 1; i < 10; i++)
-        close(fds[i]);
-    end(s, fds[0]);
+    for (int i = 0; i < 10; i++)
+        peer_close(&peers[i]);
+    end(s);
 }
 
 /* A connection breaks while a turn is sent; its owner writes to another one then, whose output of
@@ -293,28 +231,28 @@ static void test_written_while_sending(void)
     struct owner first = {.name = "first"};
     struct owner second = {.name = "second", .refuses = true};
     struct net_server *s = serve(&first);
-    int a = dial(), b;
+    auto_peer struct peer a = peer_unix(path);
+    auto_peer struct peer b = {0};
     bool ok;
 
     breaking = second_events;
     breaking.on_close = on_close_write;
     breaking.before_flush = flush_is_told;
-    say(a, "stay");
-    ok = hear(a, "stay");
+    peer_puts(&a, "stay");
+    ok = peer_hears(&a, "stay");
     other = first.held[0].conn;
-    b = dial();
-    say(b, "stay");
-    ok = hear(b, "stay") && ok;
+    b = peer_unix(path);
+    peer_puts(&b, "stay");
+    ok = peer_hears(&b, "stay") && ok;
     buf_clear(&story);
     (void)net_conn_write(other, "soon", 4);
     net_conn_hand_over(first.held[1].conn, &breaking, &second, &second);
     (void)net_conn_write(first.held[1].conn, "gone", 4);
     report("what is written while a turn is sent waits for its own promise",
-           hear(a, "soonlate") && ok &&
+           peer_hears(&a, "soonlate") && ok &&
                strcmp(strstr(buf_str(&story), "late"), "late first:flush ") == 0,
            buf_str(&story));
-    close(b);
-    end(s, a);
+    end(s);
 }
 
 int main(void)
