@@ -3,6 +3,7 @@
 
 hub_mqtt=$((30000 + RANDOM % 15000))
 hub_https=$((hub_mqtt + 1))
+hub_options=()
 
 hub_start() {
     local line=
@@ -10,7 +11,7 @@ hub_start() {
     mkfifo "$work/hub.ready"
     exec 8<>"$work/hub.ready"
     berth-hub --role cloud --dir "$work/hub" --mqtt-port "$hub_mqtt" --https-port "$hub_https" --no-registry \
-        --log "$work/hub.log" --ready-fd 8 >"$work/hub.out" 2>&1 &
+        --log "$work/hub.log" --ready-fd 8 "${hub_options[@]}" >"$work/hub.out" 2>&1 &
     hub_pid=$!
     read -rt 30 line <&8
     exec 8<&-
