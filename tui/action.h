@@ -74,6 +74,8 @@ enum action_group { GROUP_MOVE, GROUP_LOOK, GROUP_CHANGE, GROUP_EVERYWHERE, GROU
       GROUP_CHANGE)                                                                                \
     X(SANDBOX_RESET, 'Z', "Z", "reset", "delete it all (asks)", "berth sandbox reset", true,       \
       GROUP_CHANGE)                                                                                \
+    X(NEXT_HUB, KEYSYM_TAB, "Tab", "next hub", "the devices of the next hub", NULL, false,         \
+      GROUP_LOOK)                                                                                  \
     X(EVENTS, 'L', "L", "events", "what devices send", "berth sandbox events -f", false,           \
       GROUP_LOOK)                                                                                  \
     X(DEVICE_NEW, 'N', "N", "new device", "make a device", "berth sandbox device create ID",       \

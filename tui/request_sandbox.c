@@ -14,9 +14,18 @@
 #define INVOKE_S        30
 #define INVOKE_MS       60000
 
-static cJSON *params_device(const char *device, const char *module)
+/* For the hub on screen. */
+static cJSON *params_hub(struct ui *ui)
 {
     cJSON *params = cJSON_CreateObject();
+    if (ui_view(ui)->hub[0])
+        json_add_str(params, "hub", ui_view(ui)->hub);
+    return params;
+}
+
+static cJSON *params_device(struct ui *ui, const char *device, const char *module)
+{
+    cJSON *params = params_hub(ui);
     json_add_str(params, "deviceId", device);
     if (module[0])
         json_add_str(params, "moduleId", module);
@@ -35,7 +44,7 @@ void request_sandbox(struct ui *ui, const char *verb)
 
 void request_devices(struct ui *ui)
 {
-    cJSON *params = cJSON_CreateObject();
+    cJSON *params = params_hub(ui);
     json_add_u64(params, "max", DEVICES_MAX);
     json_add_u64(params, "countModules", MODULES_COUNTED);
     request_ask(ui, REPLY_DEVICES, "list the devices", "sandbox.device_list", params, 0);
@@ -44,13 +53,13 @@ void request_devices(struct ui *ui)
 void request_device(struct ui *ui, const char *device)
 {
     request_ask(ui, REPLY_DEVICE, "read the device", "sandbox.device_show",
-                params_device(device, ""), 0);
+                params_device(ui, device, ""), 0);
 }
 
 void request_device_create(struct ui *ui, const struct sandbox_device *device,
                            const char *thumbprint)
 {
-    cJSON *params = params_device(device->id, "");
+    cJSON *params = params_device(ui, device->id, "");
     json_add_bool(params, "edge", device->edge);
     json_add_str(params, "auth", sandbox_auth_name(device->auth));
     if (thumbprint)
@@ -61,7 +70,7 @@ void request_device_create(struct ui *ui, const struct sandbox_device *device,
 void request_device_set(struct ui *ui, const char *device, bool enabled)
 {
     char what[160];
-    cJSON *params = params_device(device, "");
+    cJSON *params = params_device(ui, device, "");
     json_add_bool(params, "enabled", enabled);
     (void)str_format(what, sizeof(what), "%s %s", enabled ? "enable" : "disable", device);
     request_ask(ui, REPLY_DONE, what, "sandbox.device_set", params, 0);
@@ -71,13 +80,13 @@ void request_device_delete(struct ui *ui, const char *device)
 {
     char what[160];
     (void)str_format(what, sizeof(what), "delete %s", device);
-    request_ask(ui, REPLY_DONE, what, "sandbox.device_delete", params_device(device, ""), 0);
+    request_ask(ui, REPLY_DONE, what, "sandbox.device_delete", params_device(ui, device, ""), 0);
 }
 
 void request_twin(struct ui *ui, const char *device, const char *module)
 {
     request_ask(ui, REPLY_DOCUMENT, "read the twin", "sandbox.twin_get",
-                params_device(device, module), 0);
+                params_device(ui, device, module), 0);
 }
 
 bool request_invoke(struct ui *ui, const char *device, const char *module, const char *method,
@@ -86,7 +95,7 @@ bool request_invoke(struct ui *ui, const char *device, const char *module, const
     cJSON *value = payload[0] ? json_parse(payload, strlen(payload), err) : NULL;
     if (payload[0] && !value)
         return false;
-    cJSON *params = params_device(device, module);
+    cJSON *params = params_device(ui, device, module);
     json_add_str(params, "method", method);
     json_add_u64(params, "timeoutS", INVOKE_S);
     if (value)

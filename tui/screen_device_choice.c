@@ -18,8 +18,11 @@ static const enum action_id choice_actions[] = {LIST_ACTIONS, ACTION_CHOOSE, ACT
 
 static void choice_enter(struct ui *ui, void *state, const void *arg)
 {
+    struct view *view = ui_view(ui);
     (void)state;
     (void)arg;
+    if (view->hub[0]) /* a VM is connected to the first one */
+        STR_SET(view->hub, view->snap.sandbox.hubs[0].host);
     request_devices(ui);
 }
 

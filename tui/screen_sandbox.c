@@ -27,6 +27,7 @@ struct sandbox_view {
     char marked[SANDBOX_ID_MAX];
     bool have_devices;  /* the sandbox has told them once */
     bool asked_devices; /* an answer is under way */
+    bool other_hub;     /* it will be about a hub that is no longer on screen */
     struct err devices_err;
 
     struct line_ring *tail;
@@ -38,7 +39,7 @@ struct sandbox_view {
 };
 
 static const enum action_id sandbox_actions[] = {
-    LIST_ACTIONS,         ACTION_OPEN,         ACTION_DEVICE_NEW,    ACTION_EVENTS,
+    LIST_ACTIONS,         ACTION_OPEN,         ACTION_DEVICE_NEW,    ACTION_EVENTS, ACTION_NEXT_HUB,
     ACTION_SANDBOX_START, ACTION_SANDBOX_STOP, ACTION_SANDBOX_RESET, ACTION_NONE,
 };
 
@@ -116,6 +117,10 @@ static void sandbox_leave(struct ui *ui, void *state)
 static bool take_devices(struct sandbox_view *v, const struct reply *reply)
 {
     v->asked_devices = false;
+    if (v->other_hub) {
+        v->other_hub = false;
+        return true; /* the next tick asks */
+    }
     v->devices_err = reply->err ? *reply->err : (struct err){0};
     if (reply->err)
         return true;
@@ -177,7 +182,7 @@ static void draw_head(const struct view *view, struct surface *s, struct area a)
     surface_light(s, a.y + 1, 11, x - 12, b->light, "running"); /* how many devices: below */
     (void)str_format(text, sizeof(text), "MQTT %u, HTTPS %u", b->mqtt_port, b->https_port);
     draw_pair(s, a.y + 1, x, a.w - x, "Ports", text);
-    draw_pair(s, a.y + 2, 1, x - 2, "Host", b->host);
+    draw_pair(s, a.y + 2, 1, x - 2, "Host", view->hub[0] ? view->hub : b->host);
     draw_pair(s, a.y + 2, x, a.w - x, "ID scope", b->id_scope);
     draw_pair(s, a.y + 3, 1, x - 2, "CA file", b->ca_file);
     (void)str_format(text, sizeof(text), b->registry_port ? "registry, port %u" : "no registry",
@@ -195,7 +200,8 @@ static void follow_mark(struct sandbox_view *v)
     STR_SET(v->marked, v->n ? v->devices[v->list.sel].id : "");
 }
 
-static void devices_title(const struct sandbox_view *v, char *to, size_t size)
+static void devices_title(const struct view *view, const struct sandbox_view *v, char *to,
+                          size_t size)
 {
     size_t connected = 0;
     for (size_t i = 0; i < v->n; i++)
@@ -206,13 +212,17 @@ static void devices_title(const struct sandbox_view *v, char *to, size_t size)
         (void)str_format(to, size, "Devices (the first %zu of %" PRIu64 ")", v->n, v->total);
     else
         (void)str_format(to, size, "Devices (%zu, %zu connected)", v->n, connected);
+    size_t len = strlen(to);
+    if (view->hub[0])
+        (void)str_format(to + len, size - len, " of %s, one of %zu hubs", view->hub,
+                         view->snap.sandbox.n_hubs);
 }
 
 static void draw_devices(const struct view *view, struct sandbox_view *v, struct surface *s,
                          struct area a)
 {
-    char title[80];
-    devices_title(v, title, sizeof(title));
+    char title[260];
+    devices_title(view, v, title, sizeof(title));
     surface_rule(s, a, title);
     follow_mark(v);
     if (v->devices_err.kind)
@@ -326,6 +336,8 @@ static bool sandbox_enabled(const struct view *view, const void *state, enum act
     switch ((int)id) {
     case ACTION_OPEN:
         return runs(view) && v->n > 0;
+    case ACTION_NEXT_HUB:
+        return runs(view) && view->snap.sandbox.n_hubs > 1;
     case ACTION_DEVICE_NEW:
     case ACTION_EVENTS:
     case ACTION_SANDBOX_STOP:
@@ -383,6 +395,19 @@ static void ask_reset(struct ui *ui)
     ui_push(ui, &screen_dialog, &ask);
 }
 
+static void next_hub(struct ui *ui, struct sandbox_view *v)
+{
+    struct view *view = ui_view(ui);
+    const struct sandbox_status *b = &view->snap.sandbox;
+    size_t i = 0;
+    while (i < b->n_hubs && !str_eq(b->hubs[i].host, view->hub))
+        i++;
+    STR_SET(view->hub, b->hubs[(i + 1) % b->n_hubs].host);
+    forget(v);
+    v->other_hub = v->asked_devices;
+    sandbox_tick(ui, v);
+}
+
 static bool sandbox_action(struct ui *ui, void *state, enum action_id id)
 {
     struct sandbox_view *v = state;
@@ -397,6 +422,8 @@ static bool sandbox_action(struct ui *ui, void *state, enum action_id id)
         ui_push(ui, &screen_device_new, NULL);
     else if (id == ACTION_EVENTS)
         ui_push(ui, &screen_log, &events);
+    else if (id == ACTION_NEXT_HUB)
+        next_hub(ui, v);
     else if (id == ACTION_SANDBOX_START)
         request_sandbox(ui, "start");
     else if (id == ACTION_SANDBOX_STOP)

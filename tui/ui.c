@@ -222,12 +222,23 @@ bool ui_take_redraw(struct ui *ui)
 
 /* ---- events */
 
+/* The hub on screen stays as long as there is one of that name. */
+static void keep_hub(struct view *view)
+{
+    const struct sandbox_status *b = &view->snap.sandbox;
+    for (size_t i = 0; i < b->n_hubs && b->n_hubs > 1; i++)
+        if (str_eq(b->hubs[i].host, view->hub))
+            return;
+    STR_SET(view->hub, b->n_hubs > 1 ? b->hubs[0].host : "");
+}
+
 void ui_snapshot(struct ui *ui)
 {
     const struct vm_status *vm = view_vm(&ui->view);
     bool first = !ui->view.have_snap;
     ui->view.have_snap = true;
     STR_SET(ui->view.vm, vm ? vm->name : "");
+    keep_hub(&ui->view);
     if (first)
         ui_choose_start(ui);
 }

@@ -22,6 +22,7 @@ struct view {
     struct err link_err;
     uint64_t now_ms;
     char vm[MODEL_NAME_MAX]; /* the VM on screen */
+    char hub[130];           /* the sandbox's hub on screen; "": it has one only */
     bool root;               /* only one screen is open: going back would leave */
     char toast[160];         /* one-line answer to the last act */
     enum light toast_light;

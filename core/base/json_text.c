@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define REPLACEMENT 0xFFFD /* stands for bytes that are no UTF-8 */
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD stands for bytes that are no UTF-8 */
 
 static void put_escape(struct buf *out, uint32_t point)
 {
@@ -34,7 +34,7 @@ static void put_char(struct buf *out, const char *data, size_t len, uint32_t poi
         buf_printf(out, "\\%c", (char)point);
     else if (point >= '\b' && point <= '\r' && short_names[point - '\b'])
         buf_printf(out, "\\%c", short_names[point - '\b']);
-    else if (len && point != '\t' && is_harmless(data, len))
+    else if (point != '\t' && is_harmless(data, len))
         buf_append(out, data, len);
     else
         put_escape(out, point);
@@ -53,9 +53,12 @@ static void put_string(struct buf *out, const char *text)
         i = plain;
         if (i == len)
             break;
-        uint32_t point = REPLACEMENT;
+        uint32_t point = 0;
         size_t n = str_utf8_decode(text + i, len - i, &point);
-        put_char(out, text + i, n, point);
+        if (n)
+            put_char(out, text + i, n, point);
+        else
+            buf_puts(out, REPLACEMENT);
         i += n ? n : 1;
     }
     buf_putc(out, '"');

@@ -19,6 +19,7 @@
 #define MODEL_JOBS_MAX    16
 #define MODEL_STEPS_MAX   16
 #define MODEL_CHECKS_MAX  16
+#define MODEL_HUBS_MAX    9
 
 /* How a thing is doing. Shown as symbol + word + colour, never by colour alone. */
 enum light {
@@ -202,9 +203,15 @@ struct job_status {
     struct err error;  /* kind ERR_NONE unless it failed */
 };
 
+struct sandbox_hub {
+    char host[130];
+};
+
 struct sandbox_status {
-    enum light light; /* OFF, BUSY, OK, BAD */
-    char host[130];   /* "sandbox.berth.internal" */
+    enum light light;                        /* OFF, BUSY, OK, BAD */
+    char host[130];                          /* "sandbox.berth.internal" */
+    struct sandbox_hub hubs[MODEL_HUBS_MAX]; /* all of them, that one first */
+    size_t n_hubs;
     uint16_t mqtt_port, https_port, registry_port;
     char ca_file[256];
     char dps_host[130]; /* of its provisioning service; "": it has none */

@@ -49,6 +49,7 @@ static void call_reset(struct request *req, const cJSON *params)
 static void add_hubs(cJSON *json, const struct sandbox_record *r)
 {
     const char *rest = strchr(r->service.data, ';');
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "hubs");
     cJSON *hubs = json_add_array(json, "hubs");
     for (size_t i = 0; i < r->n_hubs; i++) {
         cJSON *hub = cJSON_CreateObject();

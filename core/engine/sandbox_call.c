@@ -105,7 +105,10 @@ static void add_hint(const struct sandbox_call *c, struct err *err)
 {
     if (err->hint[0])
         return;
-    if (err->kind == ERR_NOT_FOUND && c->lister[0])
+    if (err->kind == ERR_NOT_FOUND && c->device[0] && c->record.n_hubs > 1)
+        err_hint(err, "the sandbox has %zu hubs: --hub chooses; `berth sandbox show` names them",
+                 c->record.n_hubs);
+    else if (err->kind == ERR_NOT_FOUND && c->lister[0])
         err_hint(err, "`berth sandbox %s` shows what there is", c->lister);
     else if (err->kind == ERR_UNREACHABLE)
         err_hint(err, "`berth sandbox device list` shows which devices are connected");

@@ -126,9 +126,12 @@ static const struct member job_members[] = {
     END,
 };
 
+static const struct member hub_members[] = {{"host", MEMBER_TEXT, AT(sandbox_hub, host)}, END};
+
 static const struct member sandbox_members[] = {
     {"light", MEMBER_WORD, AT(sandbox_status, light), .words = &light_words},
     {"host", MEMBER_TEXT_OPT, AT(sandbox_status, host)},
+    {"hubs", MEMBER_LIST, LIST(sandbox_status, hubs, n_hubs), .of = hub_members},
     {"mqttPort", MEMBER_U16, AT(sandbox_status, mqtt_port)},
     {"httpsPort", MEMBER_U16, AT(sandbox_status, https_port)},
     {"registryPort", MEMBER_U16, AT(sandbox_status, registry_port)},

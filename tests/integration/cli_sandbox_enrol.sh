@@ -93,7 +93,8 @@ if ! lacks 'enrolments'; then
     check 'prints what a device needs' json '.kind == "Enrolment" and .registrationId == "pump-1" and (.idScope | length > 4) and (.key | length == 44) and .edge and .auth == "sas"'
     check 'and a piece of config.toml' json '.configToml | test("method = \"symmetric_key\"") and test("id_scope = \"")'
     check 'a device registers with it' bash -c "jq -e '.status == \"assigned\" and .registrationState.deviceId == \"pump-1\"' <<<'$(register)'"
-    expect 'its device is there' 0 sandbox device show pump-1 --json
+    hub=$(jq -r .registrationState.assignedHub "$work/register")
+    expect 'its device is there' 0 sandbox device show pump-1 --json --hub "$hub"
     check 'an edge device' json .edge
     expect 'the same name again' 6 sandbox enrol create pump-1
     expect 'enrol show' 0 sandbox enrol show pump-1 --json

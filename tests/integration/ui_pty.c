@@ -87,8 +87,30 @@ static void engine_send(struct run *r, cJSON *take_message)
     }
 }
 
+/* What the sandbox is said to hold. */
+static cJSON *sandbox_answer(const char *method)
+{
+    static const char list[] =
+        "{\"total\":2,\"devices\":[{\"deviceId\":\"pump-07\",\"enabled\":true,\"connected\":true,"
+        "\"edge\":true,\"auth\":\"sas\",\"modules\":4},{\"deviceId\":\"evil\\u001b[2J\","
+        "\"enabled\":false,\"auth\":\"x509-ca\"}]}";
+    static const char device[] =
+        "{\"deviceId\":\"pump-07\",\"enabled\":true,\"connected\":true,"
+        "\"edge\":true,\"auth\":\"sas\",\"connectionString\":\"" CONNSTR "\",\"moduleList\":[]}";
+    static const char twin[] =
+        "{\"deviceId\":\"pump-07\",\"properties\":{\"desired\":{\"interval\":5,"
+        "\"evil\":\"\\u001b]0;title\\u0007\"},\"reported\":{}}}";
+    const char *text = str_eq(method, "sandbox.device_list")   ? list
+                       : str_eq(method, "sandbox.device_show") ? device
+                       : str_eq(method, "sandbox.twin_get")    ? twin
+                                                               : "{\"stream\":\"sandbox-1\"}";
+    return json_parse(text, strlen(text), NULL);
+}
+
 static cJSON *answer_for(const char *method)
 {
+    if (str_starts(method, "sandbox."))
+        return sandbox_answer(method);
     cJSON *result = cJSON_CreateObject();
     if (str_eq(method, "hello")) {
         json_add_u64(result, "protocol", 1);
@@ -527,6 +549,68 @@ static void case_log_flood(void)
     run_end(&r);
 }
 
+static void send_event(struct run *r, uint64_t seq, const char *text)
+{
+    cJSON *params = cJSON_CreateObject();
+    cJSON *entry = cJSON_CreateObject();
+    json_add_str(params, "stream", "sandbox-1");
+    json_push(json_add_array(params, "entries"), entry);
+    json_add_u64(entry, "seq", seq);
+    json_add_u64(entry, "at", clock_wall_ms());
+    json_add_str(entry, "deviceId", "pump-07");
+    json_add_str(entry, "text", text);
+    json_add_u64(entry, "size", strlen(text));
+    engine_send(r, message_event("event.sandbox", params));
+}
+
+static void case_sandbox(void)
+{
+    struct run r;
+    snap.sandbox.light = LIGHT_OK;
+    STR_SET(snap.sandbox.host, "sandbox.berth.internal");
+    snap.sandbox.mqtt_port = 8883;
+    run_start(&r, "xterm-256color", NULL, 24, 80);
+    (void)wait_for(&r, "Modules (4 running)");
+    settle(&r);
+    size_t before = r.sent.len;
+    keys(&r, "O");
+    bool list = wait_for(&r, "Devices (2, 1 connected)") && wait_for(&r, "[OK] connected");
+    settle(&r);
+    report("the_sandbox_shows_its_devices", list, "no list");
+    report("its_first_paint_is_small", r.sent.len - before <= 2400, "%zu bytes",
+           r.sent.len - before);
+    before = r.sent.len;
+    uint64_t end = clock_mono_ms() + 5000;
+    while (clock_mono_ms() < end)
+        turn(&r, 100);
+    report("asking_again_writes_nothing", r.sent.len - before <= 10, "%zu bytes in 5 s",
+           r.sent.len - before);
+
+    send_event(&r, 1,
+               "hello \033]0;title\a\033[2J \xc2\x9b"
+               "31m");
+    report("an_event_arrives_as_it_is_sent", wait_for(&r, "hello ^[]0;title^G^[[2J"), "no event");
+    report("and_moves_no_cursor", count(&r, "\033]0;") == 0 && count(&r, "\a") == 0, "it does");
+
+    keys(&r, "\r");
+    bool twin = wait_for(&r, "\"interval\": 5");
+    report("a_device_shows_its_twin", twin && wait_for(&r, "Sandbox > pump-07"), "no twin");
+    report("its_key_is_hidden", count(&r, SECRET) == 0, "the key went out");
+    keys(&r, "S");
+    report("until_it_is_asked_for", wait_for(&r, "HostName=contoso-hub"), "no string");
+    keys(&r, "S");
+    report("and_hidden_again", wait_for(&r, "hidden; S shows"), "still there");
+    keys(&r, "\033");
+    (void)wait_for(&r, "Devices (2, 1 connected)");
+    run_end(&r);
+    run_start(&r, "vt100", "NO_COLOR", 24, 80);
+    (void)wait_for(&r, "Modules (4 running)");
+    keys(&r, "o");
+    report("on_a_serial_line_too", wait_for(&r, "[!]  disabled"), "no list");
+    run_end(&r);
+    snap.sandbox.light = LIGHT_OFF;
+}
+
 static void case_signal(const char *name, int number, bool clean)
 {
     struct run r;
@@ -652,6 +736,7 @@ int main(void)
     case_resize();
     case_paste();
     case_log_flood();
+    case_sandbox();
     case_signal("SIGTERM", SIGTERM, true);
     case_signal("SIGSEGV", SIGSEGV, false);
     case_signal("SIGABRT", SIGABRT, false);

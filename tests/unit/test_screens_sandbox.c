@@ -152,6 +152,29 @@ Test(screens_sandbox, works_without_a_vm)
     cr_expect(ui_top(f.ui, NULL) == &screen_check);
 }
 
+Test(screens_sandbox, several_hubs_are_shown_one_after_the_other)
+{
+    struct sandbox_status *b = &ui_view(f.ui)->snap.sandbox;
+    STR_SET(b->hubs[0].host, "sandbox.berth.internal");
+    STR_SET(b->hubs[1].host, "second.berth.internal");
+    b->n_hubs = 2;
+    ui_fixture_site(&f);
+    run_sandbox();
+    ui_snapshot(f.ui);
+    ui_fixture_key(&f, 'O');
+    ui_fixture_key(&f, KEYSYM_TAB);
+    answer_devices();
+    cr_expect(!ui_fixture_shows(&f, "pump-sensor"), "that is a device of the other hub");
+    ui_tick(f.ui);
+    cr_expect_str_eq(f.method, "sandbox.device_list");
+    cr_expect_not_null(strstr(buf_str(&f.params), "\"hub\":\"second.berth.internal\""));
+    answer_devices();
+    cr_expect(ui_fixture_shows(&f, "of second.berth.internal, one of 2 hubs"));
+    ui_fixture_key(&f, KEYSYM_ENTER);
+    cr_expect_not_null(strstr(buf_str(&f.params), "\"hub\":\"second.berth.internal\""),
+                       "the device is looked for where it was shown");
+}
+
 Test(screens_sandbox, it_asks_again_and_stops_following_when_left)
 {
     open_sandbox();
