@@ -52,7 +52,7 @@ bool parser_take(struct parser *p, enum token_kind kind)
 
 /* ---- the route ---- */
 
-/* "/messages/modules/m/*" to "/messages/modules/m/". */
+/* Up to WHERE or INTO, without what only says "and all below it". */
 static int parse_source(struct parser *p)
 {
     auto_buf struct buf source = {0};
