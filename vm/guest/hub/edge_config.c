@@ -183,7 +183,7 @@ static int read_store(struct edge_config *c, const cJSON *desired, unsigned mino
 int edge_config_parse(const cJSON *desired, struct edge_config **ret, struct err *err)
 {
     auto_edge_config struct edge_config *c = xcalloc(1, sizeof(*c));
-    unsigned minor;
+    unsigned minor = 0;
 
     c->ttl_s = EDGE_CONFIG_NEVER;
     if (!cJSON_IsObject(desired))
