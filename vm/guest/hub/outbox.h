@@ -48,8 +48,9 @@ struct outbox_target {
 };
 
 /* Queues M for TARGETS (at least one, each endpoint once), from the next commit on. ERR_NO_SPACE:
- * it would grow beyond its bound, and M alone is refused. Any other failure is of the whole turn:
- * the next commit fails too, and none of what was added since the last one is kept. */
+ * it would grow beyond its bound, or the disk was full and the sweep has not found room again; M
+ * alone is refused, and what is queued is delivered all the same. Any other failure is of the whole
+ * turn: the next commit fails too, and none of what was added since the last one is kept. */
 int outbox_add(struct outbox *o, const struct edge_message *m, const struct outbox_target *targets,
                size_t n, struct err *err);
 /* Makes all since the last call durable. -1: nothing of it was added, no sender gets an

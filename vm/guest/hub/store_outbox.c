@@ -8,13 +8,16 @@
 #include "core/base/str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-#define DONES_BATCH 256  /* so many are reason enough to commit */
-#define DONES_KEEP  4096 /* room for more is not kept */
-#define PAGE        4096 /* SQLite's own choice */
+#define DONES_BATCH 256        /* so many are reason enough to commit */
+#define DONES_KEEP  4096       /* room for more is not kept */
+#define RESERVE     (8U << 20) /* more than is in the journal */
+#define PAGE        4096       /* SQLite's own choice */
 
 /* An entry is a message in a queue. A message's entries are marked as shared where it has several;
  * only these are in an index by message, which tells when the last one goes. */
@@ -73,7 +76,7 @@ static const struct store_kind outbox_kind = {
     .version = 1,
     .pragmas = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA auto_vacuum=INCREMENTAL;"
                "PRAGMA cache_size=-2048; PRAGMA secure_delete=OFF;"
-               "PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=16777216;",
+               "PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=16777216;",
 };
 
 sqlite3_stmt *outbox_query(struct outbox *o, enum outbox_query q)
@@ -84,6 +87,36 @@ sqlite3_stmt *outbox_query(struct outbox *o, enum outbox_query q)
 uint64_t outbox_now(const struct outbox *o)
 {
     return o->base_wall_ms + (o->mono_ms() - o->base_mono_ms);
+}
+
+/* ---- room on a full disk ----
+ *
+ * To let go of what was delivered takes room, too: in the journal, and in the database for what is
+ * in the journal only. The journal's file therefore stays when it is closed; and a file that holds
+ * nothing is there to be deleted when the disk is full. The database takes its room at once. Until
+ * the file could be made again, nothing new is taken. */
+
+static void keep_journal(sqlite3 *db)
+{
+    int on = 1;
+
+    (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+}
+
+static void use_reserve(struct outbox *o)
+{
+    (void)unlink(o->reserve);
+    o->full = true;
+    (void)sqlite3_exec(o->store->db, "PRAGMA wal_checkpoint(PASSIVE)", NULL, NULL, NULL);
+}
+
+void outbox_make_reserve(struct outbox *o)
+{
+    auto_close int fd = open(o->reserve, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    o->full = fd < 0 || posix_fallocate(fd, 0, RESERVE) != 0;
+    if (o->full)
+        (void)unlink(o->reserve);
 }
 
 /* ---- a damaged database ---- */
@@ -97,8 +130,10 @@ static int check(const char *path, struct buf *ret, struct err *err)
     int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     int status = 0;
 
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK) {
+        keep_journal(db);
         code = sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
+    }
     if (code == SQLITE_OK)
         code = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
     if (code == SQLITE_OK)
@@ -251,9 +286,11 @@ static int open_checked(struct outbox *o, const char *path, struct err *err)
     }
     if (store_open_kind(&outbox_kind, path, &o->store, err) < 0)
         return -1;
-    if (load(o, err) < 0)
+    keep_journal(o->store->db);
+    if (load(o, err) < 0 || load_last(o, err) < 0)
         return -1;
-    return load_last(o, err);
+    outbox_make_reserve(o);
+    return 0;
 }
 
 int outbox_open(const char *path, const struct outbox_options *options, struct outbox **ret,
@@ -267,6 +304,7 @@ int outbox_open(const char *path, const struct outbox_options *options, struct o
     o->mono_ms = options->mono_ms ? options->mono_ms : clock_mono_ms;
     o->base_mono_ms = o->mono_ms();
     o->base_wall_ms = options->wall_ms ? options->wall_ms() : clock_wall_ms();
+    o->reserve = xasprintf("%s.reserve", path);
     outbox_set_max_bytes(o, options->max_bytes);
     if (open_checked(o, path, err) < 0) {
         outbox_close(o);
@@ -288,6 +326,7 @@ void outbox_close(struct outbox *o)
     free(o->endpoints);
     free(o->dones);
     free(o->set_aside);
+    free(o->reserve);
     buf_done(&o->row);
     free(o);
 }
@@ -346,9 +385,8 @@ static void after_commit(struct outbox *o)
     (void)measure(o, NULL); /* else it stays as it was */
 }
 
-/* Nothing of the transaction is there. On a full disk the journal's space can be used anew once
- * what is in it went to the database, so that deliveries still make room. */
-static void after_failure(struct outbox *o)
+/* Nothing of the transaction is there. */
+static void after_failure(struct outbox *o, bool full)
 {
     if (!sqlite3_get_autocommit(o->store->db))
         (void)sqlite3_exec(o->store->db, "ROLLBACK", NULL, NULL, NULL);
@@ -357,17 +395,22 @@ static void after_failure(struct outbox *o)
     o->n_applied = 0;
     for (size_t i = 0; i < o->n_endpoints; i++)
         o->endpoints[i].touched = false;
-    (void)sqlite3_exec(o->store->db, "PRAGMA wal_checkpoint(PASSIVE)", NULL, NULL, NULL);
+    if (full)
+        use_reserve(o);
     (void)load(o, NULL);
 }
 
 int outbox_flush(struct outbox *o, struct err *err)
 {
-    if (outbox_apply(o, err) == 0 && store_commit(o->store, err) == 0) {
+    struct err why;
+
+    if (outbox_apply(o, &why) == 0 && store_commit(o->store, &why) == 0) {
         after_commit(o);
         return 0;
     }
-    after_failure(o);
+    after_failure(o, why.kind == ERR_NO_SPACE);
+    if (err)
+        *err = why;
     return err_wrap(err, "the message queue");
 }
 

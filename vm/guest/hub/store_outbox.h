@@ -26,6 +26,8 @@ struct outbox_endpoint {
 struct outbox {
     struct store *store;
     char *set_aside;
+    char *reserve;                     /* path of a file that is deleted when the disk is full */
+    bool full;                         /* it was */
     struct outbox_endpoint *endpoints; /* the index is the number in the database */
     size_t n_endpoints;
     uint64_t next_id;
@@ -79,6 +81,7 @@ int outbox_refresh(struct outbox *o, struct err *err);
 int outbox_apply(struct outbox *o, struct err *err);
 /* Commits whatever there is, also where outbox_commit() would wait for more. */
 int outbox_flush(struct outbox *o, struct err *err);
+void outbox_make_reserve(struct outbox *o);
 uint64_t outbox_now(const struct outbox *o);
 
 #endif

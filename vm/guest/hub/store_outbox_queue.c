@@ -7,12 +7,11 @@
 #include <assert.h>
 #include <string.h>
 
-#define OVERHEAD     200         /* of a message in the database, about */
-#define ROW_KEEP     (64U << 10) /* a larger buffer is not kept */
-#define SWEEP_MAX    4096        /* entries that one sweep looks at */
-#define VACUUM_PAGES 1024        /* given back in one sweep */
-#define VACUUM_FROM  (4U << 20)  /* not worth the work below it */
-#define NO_EXPIRY    INT64_MAX
+#define OVERHEAD    200         /* of a message in the database, about */
+#define ROW_KEEP    (64U << 10) /* a larger buffer is not kept */
+#define SWEEP_MAX   4096        /* entries that one sweep looks at */
+#define VACUUM_FROM (4U << 20)  /* not worth the work below it */
+#define NO_EXPIRY   INT64_MAX
 
 /* ---- endpoints ---- */
 
@@ -117,6 +116,8 @@ int outbox_add(struct outbox *o, const struct edge_message *m, const struct outb
         return err_set(err, ERR_NO_SPACE,
                        "the message queue is full: it may hold %s, and nobody takes them", limit);
     }
+    if (o->full)
+        return err_set(err, ERR_NO_SPACE, "the disk is full: the message queue takes no more");
     if (outbox_refresh(o, err) < 0 || put_message(o, m, err) < 0)
         return -1;
     for (size_t i = 0; i < n; i++)
@@ -322,6 +323,8 @@ static void shrink(struct outbox *o)
     (void)sqlite3_reset(stmt);
     if (free_bytes > VACUUM_FROM && free_bytes > o->bytes)
         (void)sqlite3_exec(o->store->db, "PRAGMA incremental_vacuum(1024)", NULL, NULL, NULL);
+    if (o->full)
+        (void)sqlite3_exec(o->store->db, "PRAGMA wal_checkpoint(PASSIVE)", NULL, NULL, NULL);
 }
 
 int outbox_sweep(struct outbox *o, outbox_expired_fn fn, void *arg, struct err *err)
@@ -346,6 +349,8 @@ int outbox_sweep(struct outbox *o, outbox_expired_fn fn, void *arg, struct err *
         return -1;
     }
     shrink(o);
+    if (o->full)
+        outbox_make_reserve(o);
     return 0;
 }
 
