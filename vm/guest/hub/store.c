@@ -42,10 +42,26 @@ static const char *const migrations[SCHEMA_VERSION] = {
           "ALTER TABLE identity DROP COLUMN no_auth;",
 };
 
+static const struct store_kind hub_kind = {
+    .parts = parts + 1,
+    .n_parts = ARRAY_LEN(parts) - 1,
+    .version = SCHEMA_VERSION,
+    .migrations = migrations,
+    .pragmas = "",
+};
+
+/* The transactions come first in every kind. */
+static const struct store_part *part_at(const struct store *s, size_t i)
+{
+    return i == 0 ? &transactions : s->kind->parts[i - 1];
+}
+
 static int db_err(struct store *s, struct err *err)
 {
     int code = sqlite3_errcode(s->db);
-    enum err_kind kind = code == SQLITE_FULL ? ERR_NO_SPACE : ERR_SYSTEM;
+    enum err_kind kind = code == SQLITE_FULL   ? ERR_NO_SPACE
+                         : code == SQLITE_BUSY ? ERR_BUSY
+                                               : ERR_SYSTEM;
 
     return err_set(err, kind, "database: %s", sqlite3_errmsg(s->db));
 }
@@ -57,8 +73,8 @@ sqlite3_stmt *store_query(struct store *s, const struct store_part *part, size_t
 {
     size_t at = q;
 
-    for (size_t i = 0; i < ARRAY_LEN(parts) && parts[i] != part; i++)
-        at += parts[i]->n_queries;
+    for (size_t i = 0; i <= s->kind->n_parts && part_at(s, i) != part; i++)
+        at += part_at(s, i)->n_queries;
 
     sqlite3_stmt *stmt = s->stmts[at];
 
@@ -129,7 +145,7 @@ static int read_version(struct store *s, struct err *err)
     (void)sqlite3_finalize(stmt);
     if (version < 0)
         return db_err(s, err);
-    if (version > SCHEMA_VERSION)
+    if (version > s->kind->version)
         return err_set(err, ERR_UNSUPPORTED, "it was written by a newer version of Berth");
     return version;
 }
@@ -140,11 +156,13 @@ static int migrate(struct store *s, int from, struct err *err)
     auto_buf struct buf sql = {0};
 
     buf_printf(&sql, "BEGIN IMMEDIATE;");
-    for (int v = from ? from : SCHEMA_VERSION; v < SCHEMA_VERSION; v++)
-        buf_printf(&sql, "%s", migrations[v]);
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-        buf_printf(&sql, "%s", parts[i]->schema);
-    buf_printf(&sql, "PRAGMA user_version=%d; COMMIT;", SCHEMA_VERSION);
+    for (int v = from ? from : s->kind->version; v < s->kind->version; v++)
+        buf_printf(&sql, "%s", s->kind->migrations[v]);
+    for (size_t i = 0; i <= s->kind->n_parts; i++)
+        buf_printf(&sql, "%s", part_at(s, i)->schema);
+    if (from != s->kind->version) /* on a full disk, what need not be written can be opened */
+        buf_printf(&sql, "PRAGMA user_version=%d;", s->kind->version);
+    buf_puts(&sql, "COMMIT;");
     return sqlite3_exec(s->db, sql.data, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_err(s, err);
 }
 
@@ -152,12 +170,12 @@ static int prepare_statements(struct store *s, struct err *err)
 {
     size_t n = 0, at = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-        n += parts[i]->n_queries;
+    for (size_t i = 0; i <= s->kind->n_parts; i++)
+        n += part_at(s, i)->n_queries;
     s->stmts = xcalloc(n + 1, sizeof(struct sqlite3_stmt *)); /* NULL ends them */
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-        for (size_t q = 0; q < parts[i]->n_queries; q++)
-            if (sqlite3_prepare_v3(s->db, parts[i]->queries[q], -1, SQLITE_PREPARE_PERSISTENT,
+    for (size_t i = 0; i <= s->kind->n_parts; i++)
+        for (size_t q = 0; q < part_at(s, i)->n_queries; q++)
+            if (sqlite3_prepare_v3(s->db, part_at(s, i)->queries[q], -1, SQLITE_PREPARE_PERSISTENT,
                                    &s->stmts[at++], NULL) != SQLITE_OK)
                 return db_err(s, err);
     return 0;
@@ -167,7 +185,8 @@ static int prepare(struct store *s, struct err *err)
 {
     int version;
 
-    if (sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", NULL, NULL,
+    if (sqlite3_exec(s->db, s->kind->pragmas, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", NULL, NULL,
                      NULL) != SQLITE_OK)
         return db_err(s, err);
     version = read_version(s, err);
@@ -178,6 +197,12 @@ static int prepare(struct store *s, struct err *err)
 
 int store_open(const char *path, struct store **ret, struct err *err)
 {
+    return store_open_kind(&hub_kind, path, ret, err);
+}
+
+int store_open_kind(const struct store_kind *kind, const char *path, struct store **ret,
+                    struct err *err)
+{
     struct store *s = xcalloc(1, sizeof(*s));
     /* SQLite would create it 0644. It gives the journal files the mode of the database. */
     auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -187,6 +212,7 @@ int store_open(const char *path, struct store **ret, struct err *err)
         free(s);
         return err_sys(err, errno, "open %s", path);
     }
+    s->kind = kind;
     if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
         SQLITE_OK)
         status = db_err(s, err);

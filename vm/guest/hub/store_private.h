@@ -9,6 +9,7 @@
 
 struct store {
     sqlite3 *db;
+    const struct store_kind *kind;
     sqlite3_stmt **stmts; /* of all parts, one behind the other */
     bool writing;         /* a transaction is open */
 };
@@ -18,6 +19,18 @@ struct store_part {
     const char *const *queries;
     size_t n_queries;
 };
+
+/* What a database is for. The statements of transactions are in each. */
+struct store_kind {
+    const struct store_part *const *parts;
+    size_t n_parts;
+    int version;
+    const char *const *migrations; /* from version N (its index) to N + 1 */
+    const char *pragmas;           /* before anything else is done with it */
+};
+
+int store_open_kind(const struct store_kind *kind, const char *path, struct store **ret,
+                    struct err *err);
 
 extern const struct store_part store_identities;     /* store_identity.c */
 extern const struct store_part store_messages;       /* store_c2d.c */
