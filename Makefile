@@ -19,13 +19,13 @@ endif
 
 # What apt must have brought: to build, to run, to test.
 DEPS_BUILD := build-essential pkg-config libncurses-dev libvirt-dev libssh-dev libcjson-dev \
-	libcurl4-openssl-dev libssl-dev libuv1-dev libsqlite3-dev libpcre2-dev libpaho-mqtt-dev node-llhttp \
+	libcurl4-openssl-dev libssl-dev libuv1-dev libsqlite3-dev libpcre2-dev libpaho-mqtt-dev libwslay-dev node-llhttp \
 	mmdebstrap squashfs-tools busybox-static cpio zstd xz-utils kmod fakeroot debian-archive-keyring
 DEPS_RUN := qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients dnsmasq-base iptables \
 	openssh-client docker-registry skopeo ncurses-base
 DEPS_TEST := libcriterion-dev libvterm-dev clang clang-tidy clang-format libclang-rt-14-dev cppcheck codespell \
 	shellcheck openssh-server tmux mosquitto-clients jq socat curl git procps iproute2 \
-	podman crun netavark aardvark-dns
+	podman crun netavark aardvark-dns swtpm tpm2-tools libtss2-tcti-swtpm0
 
 # ---------------------------------------------------------------------------------------------- flags
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wundef -Wvla -Wwrite-strings -Wpointer-arith -Wcast-qual \
@@ -65,8 +65,8 @@ pkg = $(shell pkg-config $(1) 2>/dev/null)
 CFLAGS_PKG := $(call pkg,--cflags ncursesw libvirt libssh libcurl openssl libuv sqlite3 libpcre2-8)
 LIBS.berth := $(call pkg,--libs ncursesw libuv libpcre2-8) -lcjson -lm -lpthread
 LIBS.berthd := $(call pkg,--libs libvirt libssh libcurl openssl libuv) -lcjson -lm -lpthread
-LIBS.berth-edged := $(call pkg,--libs openssl libuv) -lpaho-mqtt3as -lcjson -lm -lpthread
-LIBS.berth-hub := $(call pkg,--libs openssl libuv sqlite3) -lcjson -lm -lpthread
+LIBS.berth-edged := $(call pkg,--libs openssl libuv) -lpaho-mqtt3as -lwslay -lcjson -lm -lpthread
+LIBS.berth-hub := $(call pkg,--libs openssl libuv sqlite3) -lwslay -lcjson -lm -lpthread
 LIBS.test := $(LIBS.berth) $(LIBS.berthd) $(LIBS.berth-edged) $(LIBS.berth-hub)
 
 # ---------------------------------------------------------------------------------------------- sources

@@ -113,6 +113,18 @@ size_t str_utf8_decode(const char *data, size_t len, uint32_t *ret_point)
     return need;
 }
 
+bool str_utf8_valid(const char *data, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        uint32_t point;
+        size_t n = (unsigned char)data[i] < 0x80 ? 1 : str_utf8_decode(data + i, len - i, &point);
+        if (!n)
+            return false;
+        i += n;
+    }
+    return true;
+}
+
 /* Code points that draw nothing but change what stands around them: direction, joiners, tags, line
  * separators. */
 static bool is_invisible(uint32_t p)

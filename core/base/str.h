@@ -40,6 +40,7 @@ void str_sanitise_to(char *to, size_t size, const char *from);
 /* Decodes one UTF-8 sequence. Returns its length (1..4) and the code point, or 0 where the bytes
  * are not valid UTF-8. */
 size_t str_utf8_decode(const char *data, size_t len, uint32_t *ret_point);
+bool str_utf8_valid(const char *data, size_t len); /* all of it */
 
 /* "1.4 GiB", "312 KiB", "0 B" for people. */
 void str_bytes(char *to, size_t size, uint64_t bytes);

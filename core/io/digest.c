@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 
 #define DIGEST_SIZE      32
+#define SHA1_SIZE        20
 #define DIGEST_FILE_READ (1U << 20)
 
 struct digest {
@@ -61,6 +62,13 @@ void digest_sha256(const void *data, size_t len, char ret_hex[DIGEST_HEX_SIZE])
     auto_digest struct digest *d = digest_new();
     digest_update(d, data, len);
     digest_finish(d, ret_hex);
+}
+
+void digest_sha1_base64(const void *data, size_t len, char ret[DIGEST_SHA1_BASE64_SIZE])
+{
+    unsigned char raw[SHA1_SIZE];
+    digest_must(EVP_Digest(data, len, raw, NULL, EVP_sha1(), NULL));
+    (void)EVP_EncodeBlock((unsigned char *)ret, raw, sizeof(raw));
 }
 
 int digest_file(const char *path, char ret_hex[DIGEST_HEX_SIZE], struct err *err)

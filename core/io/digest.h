@@ -25,6 +25,11 @@ void digest_finish(struct digest *d, char ret_hex[DIGEST_HEX_SIZE]);
 /* All at once. */
 void digest_sha256(const void *data, size_t len, char ret_hex[DIGEST_HEX_SIZE]);
 
+#define DIGEST_SHA1_BASE64_SIZE 29
+
+/* SHA-1 as base64: what a WebSocket's handshake is made of. Not for security. */
+void digest_sha1_base64(const void *data, size_t len, char ret[DIGEST_SHA1_BASE64_SIZE]);
+
 /* A whole file. Blocking. */
 int digest_file(const char *path, char ret_hex[DIGEST_HEX_SIZE], struct err *err);
 

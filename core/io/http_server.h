@@ -23,6 +23,7 @@ struct http_limits {
     size_t body_max;          /* 0: 1 MiB; larger is answered 413 */
     uint64_t request_ms;      /* 0: 10 s for headers and body together, then 408 */
     uint64_t idle_ms;         /* 0: 60 s between requests */
+    uint64_t message_ms;      /* 0: 60 s for one message of a WebSocket */
     unsigned connections_max; /* 0: 256; beyond it a connection is closed without an answer */
 };
 

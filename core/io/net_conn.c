@@ -1,5 +1,5 @@
-/* One connection of a server: reading, TLS, delivery to its owner, and output that is gathered,
- * bounded and watched. See net_server.h. */
+/* One connection of a server: what comes in, through TLS and frames where it has them, until its
+ * owner has used it. Output is in net_output.c. See net_server.h. */
 #include "core/io/net_conn.h"
 
 #include "core/base/mem.h"
@@ -9,24 +9,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define LINGER_MS    2000       /* for the peer to read the last answer before the socket goes */
-#define LINGER_BYTES (1U << 20) /* what it may still send meanwhile */
-#define STALL_BYTES  16384      /* a peer that takes less than this in stall_ms is gone */
-#define KEEP_BYTES   2048       /* an empty buffer up to this size is kept */
+#define LINGER_BYTES (1U << 20) /* what a peer may still send when its owner has given it up */
 #define KEEPALIVE_S  60
+/* Of a WebSocket. A message is not gathered here: it may be long, but not take long. */
+#define MESSAGE_MAX      (4U << 20)
+#define WEBSOCKET_IN_MAX (512U << 10) /* an MQTT packet at its largest must fit */
 
-static void start_reading(struct net_conn *c);
-
-static void trim(struct buf *b)
-{
-    if (b->len == 0 && b->cap > KEEP_BYTES)
-        buf_done(b);
-}
-
-size_t net_conn_pending(const struct net_conn *c)
-{
-    return c->out.len + c->wire.len + c->flying.len;
-}
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 
 static void on_handle_closed(uv_handle_t *handle)
 {
@@ -35,6 +24,7 @@ static void on_handle_closed(uv_handle_t *handle)
     if (--c->handles_open > 0)
         return;
     tls_free(c->tls);
+    websocket_free(c->websocket);
     buf_wipe(&c->in);
     buf_wipe(&c->out);
     buf_done(&c->wire);
@@ -51,49 +41,102 @@ void net_conn_destroy(struct net_conn *c, bool event)
     c->state = NET_CONN_CLOSED;
     net_server_turn_remove(c);
     if (tell)
-        c->server->events->on_close(c->x);
+        c->owner->events->on_close(c->x);
     c->x = NULL;
     uv_close(&c->uv.handle, on_handle_closed);
     uv_close((uv_handle_t *)&c->deadline, on_handle_closed);
     uv_close((uv_handle_t *)&c->guard, on_handle_closed);
+    uv_close((uv_handle_t *)&c->message, on_handle_closed);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+    struct net_conn *c = handle->data;
+
+    (void)suggested;
+    *ret = uv_buf_init(c->server->scratch, NET_SCRATCH);
 }
 
 /* Reads while somebody has use for it: not from a peer that does not read us, not more than its
  * owner can take. */
-static void update_reading(struct net_conn *c)
+void net_conn_update_reading(struct net_conn *c)
 {
     const struct net_server_limits *limits = &c->server->limits;
-    bool want = !c->eof && (c->state != NET_CONN_OPEN || (c->in.len < limits->in_max &&
-                                                          net_conn_pending(c) <= limits->out_high));
+    size_t in_max =
+        c->websocket && limits->in_max < WEBSOCKET_IN_MAX ? WEBSOCKET_IN_MAX : limits->in_max;
+    bool want = !c->eof && (c->state != NET_CONN_OPEN ||
+                            (c->in.len < in_max && net_conn_pending(c) <= limits->out_high));
 
     if (c->state == NET_CONN_CLOSED || want == c->reading)
         return;
     c->reading = want;
-    if (want)
-        start_reading(c);
-    else
+    if (!want)
         (void)uv_read_stop(&c->uv.stream);
+    else if (uv_read_start(&c->uv.stream, on_alloc, on_read) < 0)
+        net_server_turn_add(c); /* the flush will meet the broken socket */
 }
 
-/* Offers all waiting input to the owner. */
-static void deliver(struct net_conn *c)
-{
-    size_t used;
+/* ------------------------------------------------------------------------------------------ input
+ */
 
-    if (c->state != NET_CONN_OPEN || c->in.len == 0)
+/* What DATA carries goes to PAYLOAD, and what must be answered to the peer. */
+static void unwrap(struct net_conn *c, const char *data, size_t len, struct buf *payload)
+{
+    auto_buf struct buf answers = {0};
+
+    websocket_feed(c->websocket, data, len, payload, &answers);
+    if (answers.len > 0) {
+        net_conn_seal(c, answers.data, answers.len);
+        net_server_turn_add(c);
+    }
+}
+
+/* What the owner has not used when it asked for a WebSocket is the first frames. */
+static void unwrap_rest(struct net_conn *c)
+{
+    auto_wiped_buf struct buf rest = c->in;
+
+    c->in = (struct buf){0};
+    unwrap(c, rest.data, rest.len, &c->in);
+    net_conn_resume(c);
+}
+
+/* Offers what waits and DATA behind it to the owner. */
+static void offer(struct net_conn *c, const char *data, size_t len)
+{
+    bool was_websocket = c->websocket != NULL;
+    bool waiting = c->in.len > 0;
+
+    if (c->state != NET_CONN_OPEN || (len == 0 && !waiting))
         return;
-    used = c->server->events->on_data(c->x, c->in.data, c->in.len);
+    if (waiting) {
+        buf_append(&c->in, data, len);
+        data = c->in.data;
+        len = c->in.len;
+    }
+    c->offering = true;
+
+    size_t used = c->owner->events->on_data(c->x, data, len);
+
+    c->offering = false;
     if (c->state != NET_CONN_OPEN)
         return;
-    buf_consume(&c->in, used);
-    trim(&c->in);
+    if (waiting)
+        buf_consume(&c->in, used);
+    else
+        buf_append(&c->in, data + used, len - used);
+    if (c->in.len == 0)
+        buf_wipe(&c->in);
+    if (c->websocket && !was_websocket)
+        unwrap_rest(c);
 }
 
-void net_conn_redeliver(struct net_conn *c)
+static void tell_eof(struct net_conn *c)
 {
-    c->redeliver = false;
-    deliver(c);
-    update_reading(c);
+    if (c->eof_told)
+        return;
+    c->eof_told = true;
+    c->owner->events->on_eof(c->x);
 }
 
 static void peer_ended(struct net_conn *c)
@@ -101,27 +144,83 @@ static void peer_ended(struct net_conn *c)
     if (c->eof || c->state == NET_CONN_CLOSED)
         return;
     c->eof = true;
-    update_reading(c);
+    net_conn_update_reading(c);
     if (c->state == NET_CONN_OPEN)
-        c->server->events->on_eof(c->x);
+        tell_eof(c);
     else if (c->state == NET_CONN_HANDSHAKE || c->shut)
         net_conn_destroy(c, false);
+}
+
+static void on_message_late(uv_timer_t *timer)
+{
+    net_conn_destroy(timer->data, true);
+}
+
+/* One deadline for a whole message. */
+static void watch_message(struct net_conn *c)
+{
+    uint64_t number;
+
+    if (!websocket_midway(c->websocket, &number)) {
+        (void)uv_timer_stop(&c->message);
+    } else if (number != c->message_number || !uv_is_active((uv_handle_t *)&c->message)) {
+        c->message_number = number;
+        (void)uv_timer_start(&c->message, on_message_late, c->server->limits.message_ms, 0);
+    }
+}
+
+/* The peer broke the rules of its frames: its owner loses it, and it is told why. */
+static void break_off(struct net_conn *c)
+{
+    void *x = c->x;
+
+    net_conn_close(c);
+    c->owner->events->on_close(x);
+}
+
+/* Bytes as the peer meant them, from the socket or out of TLS. */
+static void take(struct net_conn *c, const char *data, size_t len)
+{
+    auto_wiped_buf struct buf payload = {0};
+
+    if (c->websocket) {
+        unwrap(c, data, len, &payload);
+        data = payload.data;
+        len = payload.len;
+    }
+    offer(c, data, len);
+    if (!c->websocket || c->state != NET_CONN_OPEN)
+        return;
+    watch_message(c);
+    if (websocket_state(c->websocket) == WEBSOCKET_BROKEN)
+        break_off(c);
+    else if (websocket_state(c->websocket) == WEBSOCKET_ENDED)
+        tell_eof(c);
+}
+
+void net_conn_redeliver(struct net_conn *c)
+{
+    c->redeliver = false;
+    take(c, NULL, 0);
+    if (c->eof && c->state == NET_CONN_OPEN)
+        tell_eof(c); /* where the owner is another one now */
+    net_conn_update_reading(c);
 }
 
 static void open_it(struct net_conn *c)
 {
     c->state = NET_CONN_OPEN;
     (void)uv_timer_stop(&c->guard);
-    c->x = c->server->events->on_open(c, c->server->arg);
+    c->x = c->owner->events->on_open(c, c->owner->arg);
     if (!c->x && c->state == NET_CONN_OPEN)
         net_conn_destroy(c, false);
 }
 
 static void take_tls(struct net_conn *c, const char *data, size_t len)
 {
-    int status = tls_feed(c->tls, data, len, &c->in, &c->wire, NULL);
+    auto_wiped_buf struct buf plain = {0};
 
-    if (status < 0) {
+    if (tls_feed(c->tls, data, len, &plain, &c->wire, NULL) < 0) {
         /* The alert is worth one try; nobody waits for it. */
         uv_buf_t alert = uv_buf_init(c->wire.data, (unsigned)c->wire.len);
 
@@ -134,32 +233,9 @@ static void take_tls(struct net_conn *c, const char *data, size_t len)
         net_server_turn_add(c);
     if (c->state == NET_CONN_HANDSHAKE && tls_is_open(c->tls))
         open_it(c);
-    deliver(c);
-    if (c->state != NET_CONN_CLOSED && tls_peer_ended(c->tls))
+    take(c, plain.data, plain.len);
+    if (tls_peer_ended(c->tls))
         peer_ended(c);
-    if (c->state != NET_CONN_CLOSED)
-        trim(&c->in);
-}
-
-static void take_plain(struct net_conn *c, const char *data, size_t len)
-{
-    if (c->in.len == 0) {
-        size_t used = c->server->events->on_data(c->x, data, len);
-
-        if (c->state == NET_CONN_OPEN)
-            buf_append(&c->in, data + used, len - used);
-    } else {
-        buf_append(&c->in, data, len);
-        deliver(c);
-    }
-}
-
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
-{
-    struct net_conn *c = handle->data;
-
-    (void)suggested;
-    *ret = uv_buf_init(c->server->scratch, NET_SCRATCH);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -179,138 +255,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     } else if (c->tls) {
         take_tls(c, buf->base, (size_t)n);
     } else {
-        take_plain(c, buf->base, (size_t)n);
+        take(c, buf->base, (size_t)n);
     }
-    update_reading(c);
+    net_conn_update_reading(c);
 }
 
-static void start_reading(struct net_conn *c)
-{
-    if (uv_read_start(&c->uv.stream, on_alloc, on_read) < 0)
-        net_server_turn_add(c); /* the flush will meet the broken socket */
-}
-
-static void on_written(uv_write_t *req, int status)
-{
-    struct net_conn *c = req->data;
-
-    c->sending = false;
-    buf_clear(&c->flying);
-    trim(&c->flying);
-    if (c->state == NET_CONN_CLOSED)
-        return;
-    if (status < 0)
-        net_conn_destroy(c, true);
-    else
-        net_server_turn_add(c);
-}
-
-static void on_guard(uv_timer_t *timer)
-{
-    struct net_conn *c = timer->data;
-    size_t left = uv_stream_get_write_queue_size(&c->uv.stream);
-
-    if (c->sending && left + STALL_BYTES <= c->guard_left) {
-        c->guard_left = left;
-        (void)uv_timer_start(&c->guard, on_guard, c->server->limits.stall_ms, 0);
-        return;
-    }
-    net_conn_destroy(c, true);
-}
-
-static void on_shutdown(uv_shutdown_t *req, int status)
-{
-    struct net_conn *c = req->data;
-
-    if (c->state != NET_CONN_CLOSED && (status < 0 || c->eof))
-        net_conn_destroy(c, false);
-}
-
-/* Everything is out. */
-static void flushed(struct net_conn *c)
-{
-    trim(&c->out);
-    trim(&c->wire);
-    if (c->state == NET_CONN_ENDING) {
-        if (c->shut)
-            return;
-        c->shut = true;
-        c->shutdown_req.data = c;
-        (void)uv_timer_start(&c->guard, on_guard, LINGER_MS, 0);
-        if (uv_shutdown(&c->shutdown_req, &c->uv.stream, on_shutdown) < 0)
-            net_conn_destroy(c, false);
-        return;
-    }
-    if (c->state == NET_CONN_OPEN) {
-        (void)uv_timer_stop(&c->guard);
-        if (c->stopped) {
-            c->stopped = false;
-            c->server->events->on_drain(c->x);
-        }
-    }
-}
-
-/* Hands what the socket does not take now to libuv. */
-static void send_later(struct net_conn *c, struct buf *from)
-{
-    c->flying = *from;
-    *from = (struct buf){0};
-    c->write_req.data = c;
-    c->sending = true;
-
-    uv_buf_t rest = uv_buf_init(c->flying.data, (unsigned)c->flying.len);
-
-    if (uv_write(&c->write_req, &c->uv.stream, &rest, 1, on_written) < 0) {
-        c->sending = false;
-        net_conn_destroy(c, true);
-        return;
-    }
-    c->guard_left = c->flying.len;
-    if (c->state != NET_CONN_HANDSHAKE)
-        (void)uv_timer_start(&c->guard, on_guard, c->server->limits.stall_ms, 0);
-}
-
-void net_conn_flush(struct net_conn *c)
-{
-    struct buf *from = c->tls ? &c->wire : &c->out;
-
-    if (c->state != NET_CONN_CLOSED && net_conn_pending(c) > c->server->limits.out_max)
-        net_conn_destroy(c, true);
-    if (c->state == NET_CONN_CLOSED || c->sending)
-        return;
-    if (c->tls && c->out.len > 0) {
-        (void)tls_write(c->tls, c->out.data, c->out.len, &c->wire, NULL);
-        buf_clear(&c->out);
-    }
-    if (c->tls && c->state == NET_CONN_ENDING && !c->shut)
-        tls_end(c->tls, &c->wire);
-    if (from->len > 0) {
-        uv_buf_t all = uv_buf_init(from->data, (unsigned)from->len);
-        int n = uv_try_write(&c->uv.stream, &all, 1);
-
-        if (n < 0 && n != UV_EAGAIN) {
-            net_conn_destroy(c, true);
-            return;
-        }
-        buf_consume(from, n > 0 ? (size_t)n : 0);
-    }
-    if (from->len > 0)
-        send_later(c, from);
-    else
-        flushed(c);
-    update_reading(c);
-}
-
-bool net_conn_write(struct net_conn *c, const void *data, size_t len)
-{
-    if (c->state != NET_CONN_OPEN)
-        return false;
-    buf_append(&c->out, data, len);
-    net_server_turn_add(c);
-    if (net_conn_pending(c) > c->server->limits.out_high)
-        c->stopped = true;
-    return !c->stopped;
-}
+/* ------------------------------------------------------------------------------------------ what
+ * owners ask for */
 
 void net_conn_close(struct net_conn *c)
 {
@@ -319,15 +270,44 @@ void net_conn_close(struct net_conn *c)
     c->state = NET_CONN_ENDING;
     c->x = NULL;
     (void)uv_timer_stop(&c->deadline);
+    (void)uv_timer_stop(&c->message);
     if (!c->sending)
-        (void)uv_timer_start(&c->guard, on_guard, c->server->limits.stall_ms, 0);
+        net_conn_guard(c, c->server->limits.stall_ms);
     net_server_turn_add(c);
-    update_reading(c);
+    net_conn_update_reading(c);
 }
 
 void net_conn_abort(struct net_conn *c)
 {
     net_conn_destroy(c, false);
+}
+
+void net_conn_hand_over(struct net_conn *c, const struct net_server_events *events, void *arg,
+                        void *x)
+{
+    if (c->state != NET_CONN_OPEN)
+        return;
+    net_server_own(c, events, arg);
+    c->x = x;
+    c->eof_told = false;
+    net_conn_resume(c);
+}
+
+void net_conn_websocket(struct net_conn *c)
+{
+    if (c->state != NET_CONN_OPEN)
+        return;
+    net_conn_seal(c, c->out.data, c->out.len);
+    buf_wipe(&c->out);
+    net_server_turn_add(c);
+    c->websocket = websocket_new(MESSAGE_MAX);
+    if (!c->offering)
+        unwrap_rest(c);
+}
+
+const struct tls *net_conn_tls(const struct net_conn *c)
+{
+    return c->tls;
 }
 
 void net_conn_resume(struct net_conn *c)
@@ -341,7 +321,7 @@ static void on_deadline(uv_timer_t *timer)
     struct net_conn *c = timer->data;
 
     if (c->state == NET_CONN_OPEN)
-        c->server->events->on_deadline(c->x);
+        c->owner->events->on_deadline(c->x);
 }
 
 void net_conn_deadline(struct net_conn *c, uint64_t ms)
@@ -414,13 +394,16 @@ static void adopt(struct net_conn *c, struct net_server *s)
     s->conns = c;
     s->n_conns++;
     s->refs++;
-    c->handles_open = 3;
+    c->handles_open = 4;
     c->peer_uid = (uid_t)-1;
+    net_server_own(c, s->own->events, s->own->arg);
     (void)uv_timer_init(s->loop, &c->deadline);
     (void)uv_timer_init(s->loop, &c->guard);
+    (void)uv_timer_init(s->loop, &c->message);
     c->uv.handle.data = c;
     c->deadline.data = c;
     c->guard.data = c;
+    c->message.data = c;
 }
 
 void net_conn_accept(struct listener *l)
@@ -440,10 +423,10 @@ void net_conn_accept(struct listener *l)
     if (l->tls) {
         learn_tcp_peer(c);
         c->tls = tls_new(l->tls);
-        (void)uv_timer_start(&c->guard, on_guard, s->limits.handshake_ms, 0);
+        net_conn_guard(c, s->limits.handshake_ms);
     } else {
         learn_unix_peer(c);
         open_it(c);
     }
-    update_reading(c);
+    net_conn_update_reading(c);
 }

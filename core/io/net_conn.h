@@ -1,8 +1,9 @@
-/* What net_server.c and net_conn.c share. Nobody else includes this. */
+/* What net_server.c, net_conn.c and net_output.c share. Nobody else includes this. */
 #ifndef BERTH_IO_NET_CONN_H
 #define BERTH_IO_NET_CONN_H
 
 #include "core/io/net_server.h"
+#include "core/io/websocket.h"
 
 #define NET_SCRATCH 65536
 
@@ -19,6 +20,18 @@ struct listener {
     struct tls_server *tls; /* NULL: plain */
     char *path;             /* unix: unlinked at the end while still ours */
     ino_t inode;
+};
+
+/* Whose a connection is. One for each pair of EVENTS and ARG, so that before_flush is asked once.
+ */
+struct net_owner {
+    struct net_owner *next; /* all of the server */
+    const struct net_server_events *events;
+    void *arg;
+    unsigned conns;
+    bool wanted; /* one of its connections has output in this round */
+    bool asked;
+    bool keep; /* what before_flush said */
 };
 
 enum net_conn_state {
@@ -39,11 +52,15 @@ struct net_conn {
     struct net_conn *next, *prev; /* all of the server */
     struct net_conn *turn_next,
         **turn_pprev; /* those with work at the end of this turn; pprev NULL: not in it */
+    struct net_owner *owner;
     void *x;
-    struct tls *tls;
+    struct tls *tls;             /* NULL: plain */
+    struct websocket *websocket; /* NULL: a stream without frames */
     enum net_conn_state state;
     bool reading;
-    bool eof;
+    bool eof;       /* nothing more can come */
+    bool eof_told;  /* the owner knows that the peer says no more */
+    bool offering;  /* on_data runs */
     bool stopped;   /* net_conn_write() said stop */
     bool redeliver; /* net_conn_resume() was called */
     bool sending;   /* write_req is in flight */
@@ -53,12 +70,14 @@ struct net_conn {
     size_t guard_left; /* bytes in flight when the guard was set */
     struct buf in;     /* plaintext nobody used yet */
     struct buf out;    /* plaintext to send */
-    struct buf wire;   /* ciphertext to send */
+    struct buf wire;   /* the same in frames and TLS records, where it has them */
     struct buf flying; /* what write_req sends */
     uv_write_t write_req;
     uv_shutdown_t shutdown_req;
     uv_timer_t deadline;
-    uv_timer_t guard; /* handshake, stalled output, lingering end */
+    uv_timer_t guard;   /* handshake, stalled output, lingering end */
+    uv_timer_t message; /* a WebSocket's message that is not complete */
+    uint64_t message_number;
     pid_t peer_pid;
     uid_t peer_uid;
     char peer[56];
@@ -67,8 +86,8 @@ struct net_conn {
 struct net_server {
     uv_loop_t *loop;
     struct net_server_limits limits;
-    const struct net_server_events *events;
-    void *arg;
+    struct net_owner *owners;
+    struct net_owner *own; /* whose new connections are */
     uv_prepare_t prepare;
     struct listener *listeners;
     struct net_conn *conns;
@@ -76,6 +95,7 @@ struct net_server {
     unsigned n_conns;
     unsigned refs; /* uv handles that still point here */
     bool freed;
+    bool flushing;             /* what is written now is for another round */
     char scratch[NET_SCRATCH]; /* one read at a time: libuv calls the reader right after */
 };
 
@@ -83,6 +103,8 @@ void net_server_unref(struct net_server *s);
 /* Puts C on the list that is worked off at the end of the turn. */
 void net_server_turn_add(struct net_conn *c);
 void net_server_turn_remove(struct net_conn *c);
+/* Gives C to the owner of EVENTS and ARG. */
+void net_server_own(struct net_conn *c, const struct net_server_events *events, void *arg);
 void net_server_conn_gone(struct net_conn *c); /* its handles are closed: unlink and free */
 
 /* Accepts from L. */
@@ -92,5 +114,11 @@ void net_conn_redeliver(struct net_conn *c);
 void net_conn_flush(struct net_conn *c);
 /* Ends it at once; EVENT: tell the owner. */
 void net_conn_destroy(struct net_conn *c, bool event);
+
+void net_conn_update_reading(struct net_conn *c);
+/* Ends it in MS milliseconds unless output gets on by then. */
+void net_conn_guard(struct net_conn *c, uint64_t ms);
+/* Makes LEN bytes ready for the socket, behind what is so already. */
+void net_conn_seal(struct net_conn *c, const char *data, size_t len);
 
 #endif

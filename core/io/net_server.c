@@ -14,18 +14,58 @@
 
 #define BACKLOG 511
 
+static struct net_owner *owner_of(struct net_server *s, const struct net_server_events *events,
+                                  void *arg)
+{
+    struct net_owner *o = s->owners;
+
+    while (o && (o->events != events || o->arg != arg))
+        o = o->next;
+    if (!o) {
+        o = xcalloc(1, sizeof(*o));
+        *o = (struct net_owner){.next = s->owners, .events = events, .arg = arg};
+        s->owners = o;
+    }
+    o->conns++;
+    return o;
+}
+
+static void owner_unref(struct net_server *s, struct net_owner *o)
+{
+    struct net_owner **at = &s->owners;
+
+    if (--o->conns > 0)
+        return;
+    while (*at != o)
+        at = &(*at)->next;
+    *at = o->next;
+    free(o);
+}
+
+void net_server_own(struct net_conn *c, const struct net_server_events *events, void *arg)
+{
+    struct net_owner *before = c->owner;
+
+    c->owner = owner_of(c->server, events, arg);
+    if (before)
+        owner_unref(c->server, before);
+}
+
 void net_server_unref(struct net_server *s)
 {
-    if (--s->refs == 0)
-        free(s);
+    if (--s->refs > 0)
+        return;
+    owner_unref(s, s->own);
+    free(s);
 }
 
 void net_server_turn_add(struct net_conn *c)
 {
     struct net_server *s = c->server;
 
-    if (c->turn_pprev)
+    if (c->turn_pprev && !s->flushing)
         return;
+    net_server_turn_remove(c);
     c->turn_next = s->turn;
     if (s->turn)
         s->turn->turn_pprev = &c->turn_next;
@@ -58,9 +98,32 @@ static void redeliver_all(struct net_server *s)
     }
 }
 
+/* Asks each owner once whose connections are in BATCH; two that have the same question share the
+ * answer. */
+static void ask_owners(struct net_server *s, const struct net_conn *batch)
+{
+    for (; batch; batch = batch->turn_next)
+        batch->owner->wanted = true;
+    for (struct net_owner *o = s->owners; o; o = o->next) {
+        struct net_owner *same = s->owners;
+
+        o->asked = o->wanted;
+        o->wanted = false;
+        if (!o->asked)
+            continue;
+        while (same != o && (!same->asked || same->arg != o->arg ||
+                             same->events->before_flush != o->events->before_flush))
+            same = same->next;
+        if (same != o)
+            o->keep = same->keep;
+        else
+            o->keep = !o->events->before_flush || o->events->before_flush(o->arg);
+    }
+}
+
 /* Just before the loop waits: everything that this turn produced goes out. Sending can drain a
- * connection, and its owner can then produce more: that is another round, with its own
- * before_flush. */
+ * connection, and its owner can then produce more, for itself or for others: that is another round,
+ * with its own before_flush. */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct net_server *s = prepare->data;
@@ -68,22 +131,23 @@ static void on_prepare(uv_prepare_t *prepare)
     while (s->turn) {
         redeliver_all(s);
 
-        bool keep = !s->events->before_flush || s->events->before_flush(s->arg);
-
         struct net_conn *batch = s->turn;
 
         s->turn = NULL;
         if (batch)
             batch->turn_pprev = &batch;
+        s->flushing = true;
+        ask_owners(s, batch);
         while (batch) {
             struct net_conn *c = batch;
 
             net_server_turn_remove(c);
-            if (keep)
+            if (c->owner->keep)
                 net_conn_flush(c);
             else
                 net_conn_destroy(c, true);
         }
+        s->flushing = false;
     }
 }
 
@@ -94,8 +158,7 @@ struct net_server *net_server_new(uv_loop_t *loop, const struct net_server_limit
 
     s->loop = loop;
     s->limits = *limits;
-    s->events = events;
-    s->arg = arg;
+    s->own = owner_of(s, events, arg);
     s->refs = 1;
     (void)uv_prepare_init(loop, &s->prepare);
     s->prepare.data = s;
@@ -162,6 +225,7 @@ void net_server_conn_gone(struct net_conn *c)
     if (c->next)
         c->next->prev = c->prev;
     s->n_conns--;
+    owner_unref(s, c->owner);
     free(c);
     net_server_unref(s);
 }

@@ -27,6 +27,7 @@ struct net_server_limits {
     size_t out_max;  /* a connection with more is ended */
     uint64_t handshake_ms; /* until TLS is up */
     uint64_t stall_ms;     /* a peer that takes no output for so long is gone */
+    uint64_t message_ms;   /* from the first to the last byte of a WebSocket's message */
 };
 
 struct net_server_events {
@@ -40,7 +41,8 @@ struct net_server_events {
     void (*on_drain)(void *x);    /* after net_conn_write() said stop: all is out */
     void (*on_deadline)(void *x); /* the time of net_conn_deadline() is up */
     void (*on_close)(void *x);    /* it broke; C is gone after this. Not after net_conn_close() */
-    /* Before the output of a turn is sent. False: it must not be; those connections break. */
+    /* Before the output of a turn is sent. False: it must not be; those connections break. Once for
+     * all that have it and its ARG in common. */
     bool (*before_flush)(void *arg);
 };
 
@@ -72,9 +74,15 @@ void net_conn_close(struct net_conn *c);
 /* Ends it at once, dropping what is queued. */
 void net_conn_abort(struct net_conn *c);
 /* C belongs to another owner from now on: X is what its events get, and before_flush of EVENTS gets
- * ARG. What on_data left over comes to the new owner at the end of this turn. */
+ * ARG, which outlives C, and answers also for what waits to be sent. The deadline stays. What
+ * on_data left over comes to the new owner at the end of this turn. */
 void net_conn_hand_over(struct net_conn *c, const struct net_server_events *events, void *arg,
                         void *x);
+/* C is a WebSocket from now on: what was written before goes out as it is, later each turn's output
+ * is a binary message, and on_data gets the payload of binary messages as one stream, beginning
+ * with what it left over so far. Pings, the goodbye (on_eof) and what breaks the protocol
+ * (on_close) are dealt with. A message may be 4 MiB long; in_max is 512 KiB at least. */
+void net_conn_websocket(struct net_conn *c);
 /* The TLS under C, for the peer's certificate; NULL on a unix socket. */
 const struct tls *net_conn_tls(const struct net_conn *c);
 /* Input that on_data left over is offered again, at the end of this turn. */

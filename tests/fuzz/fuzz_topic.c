@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct topic_user user;
 
     if (topic_parse(text, size, &topic, NULL) == 0 && topic.kind == TOPIC_TELEMETRY)
-        (void)topic_bag_each(topic.bag, topic.bag_len, each, NULL);
+        (void)topic_bag_each(topic.bag.at, topic.bag.len, each, NULL);
     (void)topic_bag_each(text, size, each, NULL);
     (void)topic_filter(text, size, "d", "m");
     (void)topic_parse_user(text, size, &user, NULL);

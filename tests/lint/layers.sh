@@ -48,6 +48,7 @@ fence() { # PATTERN FILES-REGEX
 fence 'libvirt/' '^vm/[^/]*\.[ch]$'
 fence 'libssh/' '^core/io/remote[^/]*\.[ch]$'
 fence 'curl/' '^core/io/http\.c$'
+fence 'wslay/' '^core/io/websocket\.c$'
 fence 'openssl/' '^(core/io/(digest|tls)[^/]*|core/azure/[^/]*|provision/cert)\.[ch]$'
 fence '(ncurses|curses)' '^tui/term\.c$'
 fence 'pcre2' '^logs/filter\.c$'

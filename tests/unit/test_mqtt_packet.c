@@ -58,11 +58,15 @@ Test(mqtt_packet, reads_publish_with_and_without_an_id)
 Test(mqtt_packet, reads_subscriptions)
 {
     struct mqtt_packet p;
+    struct mqtt_text filter;
+    unsigned qos;
+    size_t at = 0;
     const char packet[] = "\x82\x0c\0\1\0\1#\0\0\3a/+\2";
 
     cr_assert_eq(mqtt_packet_parse(packet, sizeof(packet) - 1, &p, NULL), (long)sizeof(packet) - 1);
-    cr_assert_eq(p.n_filters, 2);
-    cr_assert(text_is(p.filters[1], "a/+") && p.filter_qos[1] == 2);
+    cr_assert(mqtt_packet_filter(&p, &at, &filter, &qos) && text_is(filter, "#") && qos == 0);
+    cr_assert(mqtt_packet_filter(&p, &at, &filter, &qos) && text_is(filter, "a/+") && qos == 2);
+    cr_assert_not(mqtt_packet_filter(&p, &at, &filter, &qos));
 }
 
 Test(mqtt_packet, refuses_what_breaks_the_protocol)
@@ -109,8 +113,47 @@ Test(mqtt_packet, writes_lengths_of_several_bytes)
     char payload[200] = {0};
     struct mqtt_packet p;
 
-    mqtt_put_publish(&b, "t", payload, sizeof(payload));
+    mqtt_put_publish(&b, "t", sizeof(payload), 0, false);
+    buf_append(&b, payload, sizeof(payload));
     cr_assert_eq(b.len, 3 + 2 + 1 + sizeof(payload));
     cr_assert_eq(mqtt_packet_parse(b.data, b.len, &p, NULL), (long)b.len);
     cr_assert_eq(p.payload.len, sizeof(payload));
+}
+
+Test(mqtt_packet, writes_what_it_reads_with_an_id)
+{
+    auto_buf struct buf b = {0};
+    struct mqtt_packet p;
+
+    mqtt_put_publish(&b, "a/b", 2, 258, true);
+    buf_puts(&b, "hi");
+    cr_assert_eq((unsigned char)b.data[0], 0x3a, "DUP and QoS 1");
+    cr_assert_eq(mqtt_packet_parse(b.data, b.len, &p, NULL), (long)b.len);
+    cr_assert(p.qos == 1 && p.id == 258 && text_is(p.topic, "a/b") && text_is(p.payload, "hi"));
+}
+
+Test(mqtt_packet, takes_50_filters_and_no_more)
+{
+    for (size_t n = 50; n <= 51; n++) {
+        auto_buf struct buf b = {0};
+        struct mqtt_packet p;
+        struct mqtt_text filter;
+        unsigned qos;
+        size_t at = 0, seen = 0;
+
+        buf_append(&b, "\x82", 1);
+        buf_putc(&b, (char)(0x80 | ((2 + 4 * n) & 127)));
+        buf_putc(&b, (char)((2 + 4 * n) >> 7));
+        buf_append(&b, "\0\1", 2);
+        for (size_t i = 0; i < n; i++)
+            buf_append(&b, "\0\1#\0", 4);
+        if (n > 50) {
+            cr_assert_eq(mqtt_packet_parse(b.data, b.len, &p, NULL), -1);
+            continue;
+        }
+        cr_assert_eq(mqtt_packet_parse(b.data, b.len, &p, NULL), (long)b.len);
+        while (mqtt_packet_filter(&p, &at, &filter, &qos))
+            seen++;
+        cr_assert_eq(seen, n);
+    }
 }

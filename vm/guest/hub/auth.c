@@ -1,6 +1,6 @@
 /* See auth.h. A token's host may be any name of this sandbox, with or without a port, since clients
  * sign what stands in their connection string; the rest of the resource must cover the target by
- * whole segments. */
+ * whole segments. A device that is on one of several hubs is not let in under another's name. */
 #include "vm/guest/hub/auth.h"
 
 #include "core/azure/base64.h"
@@ -86,35 +86,70 @@ int auth_policy_key(struct store *store, const char *name, struct secret *ret, s
     return store_secret_get(store, entry, ret, err);
 }
 
-/* "HOST" or "HOST:PORT" at the front of a resource is one of our names. */
-static bool our_host(const struct auth *a, const char *resource)
-{
-    size_t len = strcspn(resource, "/:");
+/* ---- hubs ---- */
 
-    for (const char *const *name = a->names; *name; name++)
-        if (strlen(*name) == len && strncasecmp(*name, resource, len) == 0)
-            return true;
-    return false;
+static bool same_host(const char *name, const char *text, size_t len)
+{
+    return strlen(name) == len && strncasecmp(name, text, len) == 0;
 }
 
-/* Whether the token is for TARGET, which begins with a slash. */
-static bool covers(const struct auth *a, const struct sas *s, const char *target)
+/* The hub that "HOST", "HOST:PORT" or "HOST/..." names, as it is spelled here; "" for a name that
+ * stands for any of them; NULL for somebody else's. */
+static const char *find_hub(const struct auth *a, const char *text)
+{
+    size_t len = strcspn(text, "/:");
+
+    for (const char *const *hub = a->hubs; *hub; hub++)
+        if (same_host(*hub, text, len))
+            return *hub;
+    for (const char *const *name = a->names; *name; name++)
+        if (same_host(*name, text, len))
+            return "";
+    return NULL;
+}
+
+static const char *own_hub(const struct auth *a, const struct identity *device)
+{
+    return device->hub[0] ? device->hub : a->hubs[0];
+}
+
+/* Whether TEXT names the hub that DEVICE is on. WHO: "the token", "the user name". */
+static int check_hub(const struct auth *a, const char *text, const struct identity *device,
+                     const char *who, struct err *err)
+{
+    const char *hub = find_hub(a, text);
+    const char *own = own_hub(a, device);
+
+    if (!hub)
+        return err_set(err, ERR_AUTH, "%s names a hub that is not here", who);
+    if (hub[0] && strcasecmp(hub, own) != 0)
+        return err_set(err, ERR_AUTH, "%s names hub %s, but device %s is on %s", who, hub,
+                       device->device, own);
+    return 0;
+}
+
+/* ---- tokens ---- */
+
+/* Whether the token's resource is TARGET, which begins with a slash, or what it is below. */
+static bool covers(const struct sas *s, const char *target)
 {
     char whole[900];
     size_t host = strcspn(s->resource, "/");
 
     /* The token's own spelling of the host, so that a port in it does not matter. */
-    return our_host(a, s->resource) &&
-           str_format(whole, sizeof(whole), "%.*s%s", (int)host, s->resource, target) &&
+    return str_format(whole, sizeof(whole), "%.*s%s", (int)host, s->resource, target) &&
            sas_covers(s, whole);
 }
 
-static int parse_token(const char *token, size_t len, struct sas *ret, struct err *err)
+static int read_token(const struct auth_proof *proof, const char *target, struct sas *ret,
+                      struct err *err)
 {
-    if (sas_parse(token, len, ret, err) < 0)
+    if (sas_parse(proof->token, proof->len, ret, err) < 0)
         return err_set(err, ERR_AUTH, "the token is malformed");
     if (sas_expired(ret, clock_wall_ms() / 1000))
         return err_set(err, ERR_AUTH, "the token has expired");
+    if (!covers(ret, target))
+        return err_set(err, ERR_AUTH, "the token is for another resource");
     return 0;
 }
 
@@ -122,17 +157,6 @@ static bool signed_by(const struct sas *s, const struct identity *id)
 {
     return id->auth == IDENTITY_SAS &&
            (sas_signed_by(s, id->primary_key) || sas_signed_by(s, id->secondary_key));
-}
-
-/* The device, when it exists and is enabled; a module's rights end with its device's. */
-static int enabled_device(const struct auth *a, const char *device, struct identity *ret,
-                          struct err *err)
-{
-    if (store_identity_get(a->store, device, "", ret, err) < 0)
-        return -1;
-    if (ret->disabled)
-        return err_set(err, ERR_AUTH, "device %s is disabled", device);
-    return 0;
 }
 
 static int policy_rights(const struct auth *a, const struct sas *s, unsigned *ret_rights,
@@ -154,70 +178,235 @@ static int policy_rights(const struct auth *a, const struct sas *s, unsigned *re
     return err_set(err, ERR_AUTH, "the token names an unknown policy");
 }
 
-int auth_client(const struct auth *a, const struct auth_proof *proof, const char *hub,
-                const char *device, const char *module, uint64_t *ret_expiry_s, struct err *err)
+/* ---- certificates ---- */
+
+static bool has_thumbprint(const struct tls_cert_info *cert, const char *thumbprint)
 {
-    auto_identity struct identity owner = {0};
-    auto_identity struct identity part = {0};
+    return thumbprint[0] &&
+           (strcasecmp(thumbprint, cert->sha1) == 0 || strcasecmp(thumbprint, cert->sha256) == 0);
+}
+
+static int check_chain(const struct auth *a, const struct identity *id,
+                       const struct tls_cert_info *cert, const struct tls *tls, struct err *err)
+{
+    char name[2 * IDENTITY_ID_MAX];
+    auto_buf struct buf authorities = {0};
+
+    (void)str_format(name, sizeof(name), "%s%s%s", id->device, id->module[0] ? "/" : "",
+                     id->module);
+    if (!str_eq(cert->common_name, name))
+        return err_set(err, ERR_AUTH, "its certificate is for another common name than %s", name);
+    if (auth_authorities(a->store, &authorities, err) < 0)
+        return -1;
+    if (authorities.len == 0)
+        return err_set(err, ERR_AUTH, "no authority for device certificates is registered");
+    return tls_peer_signed_by(tls, authorities.data, err);
+}
+
+static int check_certificate(const struct auth *a, const struct identity *id, const struct tls *tls,
+                             struct err *err)
+{
+    struct tls_cert_info cert;
+    uint64_t now_ms = clock_wall_ms(), skew_ms = SAS_SKEW_S * 1000;
+
+    if (!tls || !tls_peer(tls, &cert))
+        return err_set(err, ERR_AUTH, "it showed no certificate");
+    if (now_ms + skew_ms < cert.not_before_ms || now_ms > cert.not_after_ms + skew_ms)
+        return err_set(err, ERR_AUTH, "its certificate has expired, or is not valid yet");
+    if (id->auth == IDENTITY_CA)
+        return check_chain(a, id, &cert, tls, err);
+    if (!has_thumbprint(&cert, id->primary_thumbprint) &&
+        !has_thumbprint(&cert, id->secondary_thumbprint))
+        return err_set(err, ERR_AUTH, "its certificate has another thumbprint (SHA-1 %s)",
+                       cert.sha1);
+    return 0;
+}
+
+/* ---- clients ---- */
+
+static const struct {
+    const char *device, *module;
+} sas_methods =
+    {
+        "{\"scope\":\"device\",\"type\":\"sas\",\"issuer\":\"iothub\",\"acceptingIpFilterRule\":"
+        "null}",
+        "{\"scope\":\"module\",\"type\":\"sas\",\"issuer\":\"iothub\",\"acceptingIpFilterRule\":"
+        "null}",
+},
+  certificate_methods = {
+      "{\"scope\":\"device\",\"type\":\"x509Certificate\",\"issuer\":\"external\","
+      "\"acceptingIpFilterRule\":null}",
+      "{\"scope\":\"module\",\"type\":\"x509Certificate\",\"issuer\":\"external\","
+      "\"acceptingIpFilterRule\":null}",
+};
+static const char policy_method[] =
+    "{\"scope\":\"hub\",\"type\":\"sas\",\"issuer\":\"iothub\",\"acceptingIpFilterRule\":null}";
+
+/* The device, when it exists and is enabled; a module's rights end with its device's. */
+static int enabled_device(const struct auth *a, const char *device, struct identity *ret,
+                          struct err *err)
+{
+    if (store_identity_get(a->store, device, "", ret, err) < 0)
+        return -1;
+    if (ret->disabled)
+        return err_set(err, ERR_AUTH, "device %s is disabled", device);
+    return 0;
+}
+
+static int check_token(const struct auth *a, const struct auth_proof *proof,
+                       const struct identity *owner, const struct identity *self,
+                       struct auth_grant *grant, struct err *err)
+{
     struct sas s;
     char target[320];
+    unsigned rights;
 
-    (void)hub;
     if (!proof->token)
-        return err_set(err, ERR_AUTH, "no token");
-    if (enabled_device(a, device, &owner, err) < 0 ||
-        (module[0] && store_identity_get(a->store, device, module, &part, err) < 0) ||
-        parse_token(proof->token, proof->len, &s, err) < 0)
+        return err_set(err, ERR_AUTH, "it sent no token");
+    (void)str_format(target, sizeof(target),
+                     self->module[0] ? "/devices/%s/modules/%s" : "/devices/%s", self->device,
+                     self->module);
+    if (read_token(proof, target, &s, err) < 0 ||
+        check_hub(a, s.resource, owner, "the token", err) < 0)
         return -1;
-    (void)str_format(target, sizeof(target), module[0] ? "/devices/%s/modules/%s" : "/devices/%s",
-                     device, module);
-    if (!covers(a, &s, target))
-        return err_set(err, ERR_AUTH, "the token is for another resource");
-    *ret_expiry_s = s.expiry_s;
+    grant->expiry_s = s.expiry_s + SAS_SKEW_S;
     if (s.policy[0]) {
-        unsigned rights;
-
+        grant->method = policy_method;
         if (policy_rights(a, &s, &rights, err) < 0)
             return -1;
         return rights & RIGHT_DEVICE
                    ? 0
                    : err_set(err, ERR_AUTH, "policy %s may not connect devices", s.policy);
     }
+    grant->method = self->module[0] ? sas_methods.module : sas_methods.device;
     /* A module may sign with its device's key, as IoT Edge's own modules do. */
-    if (!(module[0] && signed_by(&s, &part)) && !signed_by(&s, &owner))
+    if (!signed_by(&s, self) && !signed_by(&s, owner))
         return err_set(err, ERR_AUTH, "the token is not signed with a key of this identity");
     return 0;
 }
 
-int auth_service(const struct auth *a, const char *token, const char *target, unsigned *ret_rights,
-                 struct err *err)
+int auth_client(const struct auth *a, const struct auth_proof *proof, const char *hub,
+                const char *device, const char *module, struct auth_grant *ret, struct err *err)
 {
-    struct sas s;
-
-    if (!token)
-        return err_set(err, ERR_AUTH, "the request has no Authorization header");
-    if (parse_token(token, strlen(token), &s, err) < 0)
-        return -1;
-    if (!covers(a, &s, target))
-        return err_set(err, ERR_AUTH, "the token is for another resource");
-    if (s.policy[0])
-        return policy_rights(a, &s, ret_rights, err);
-
-    /* A device's own token, for what is below its name. The path says which device; the token
-     * covers it. */
     auto_identity struct identity owner = {0};
-    char device[IDENTITY_ID_MAX] = "";
+    auto_identity struct identity part = {0};
+    const struct identity *self = module[0] ? &part : &owner;
+    struct auth_grant grant = {.expiry_s = UINT64_MAX};
+    int status;
+
+    if (enabled_device(a, device, &owner, err) < 0 ||
+        (module[0] && store_identity_get(a->store, device, module, &part, err) < 0) ||
+        check_hub(a, hub, &owner, "the user name", err) < 0)
+        return -1;
+    switch (self->auth) {
+    case IDENTITY_SAS:
+        status = check_token(a, proof, &owner, self, &grant, err);
+        break;
+    case IDENTITY_SELF_SIGNED:
+    case IDENTITY_CA:
+        grant.method = module[0] ? certificate_methods.module : certificate_methods.device;
+        status = check_certificate(a, self, proof->tls, err);
+        break;
+    case IDENTITY_NONE:
+    default:
+        status = err_set(err, ERR_AUTH, "its authentication type is none");
+    }
+    if (status < 0)
+        return -1;
+    STR_SET(grant.generation, self->generation);
+    *ret = grant;
+    return 0;
+}
+
+/* ---- services ---- */
+
+/* The device that TARGET ("/devices/d1/...") is about. RET_REST: what follows its name. */
+static int target_device(const struct auth *a, const char *target, struct identity *ret,
+                         const char **ret_rest, struct err *err)
+{
     const char *at = str_starts(target, "/devices/") ? target + strlen("/devices/") : "";
     size_t len = strcspn(at, "/");
-    const char *in_token = strchr(s.resource, '/');
+    char device[IDENTITY_ID_MAX];
 
-    if (len == 0 || len >= sizeof(device) || !in_token || !str_starts(in_token, "/devices/"))
+    if (!str_format(device, sizeof(device), "%.*s", (int)len, at) ||
+        enabled_device(a, device, ret, NULL) < 0)
+        return err_set(err, ERR_AUTH, "the caller's device is unknown or disabled");
+    *ret_rest = at + len;
+    return 0;
+}
+
+/* A module's own key is good for what is below the module ("/modules/m1/..."), which is how an edge
+ * hub asks for its device's children, and not for the module itself. */
+static bool signed_by_module(const struct auth *a, const struct sas *s, const char *device,
+                             const char *rest)
+{
+    auto_identity struct identity id = {0};
+    const char *at = str_starts(rest, "/modules/") ? rest + strlen("/modules/") : "";
+    size_t len = strcspn(at, "/");
+    char module[IDENTITY_ID_MAX];
+
+    return len > 0 && at[len] == '/' && str_format(module, sizeof(module), "%.*s", (int)len, at) &&
+           store_identity_get(a->store, device, module, &id, NULL) == 0 && signed_by(s, &id);
+}
+
+static int device_token(const struct auth *a, const struct sas *s, const char *target,
+                        struct auth_caller *caller, struct err *err)
+{
+    auto_identity struct identity device = {0};
+    const char *path = strchr(s->resource, '/');
+    const char *rest;
+
+    if (!path || !str_starts(path, "/devices/"))
         return err_set(err, ERR_AUTH, "the token names no policy");
-    memcpy(device, at, len);
-    if (enabled_device(a, device, &owner, err) < 0)
-        return err_set(err, ERR_AUTH, "the token's device is unknown or disabled");
-    if (!signed_by(&s, &owner))
+    if (target_device(a, target, &device, &rest, err) < 0 ||
+        check_hub(a, s->resource, &device, "the token", err) < 0)
+        return -1;
+    if (!signed_by(s, &device) && !signed_by_module(a, s, device.device, rest))
         return err_set(err, ERR_AUTH, "the token is not signed with a key of its device");
-    *ret_rights = RIGHT_OWN;
+    STR_SET(caller->hub, own_hub(a, &device));
+    return 0;
+}
+
+static int device_certificate(const struct auth *a, const struct tls *tls, const char *target,
+                              struct auth_caller *caller, struct err *err)
+{
+    auto_identity struct identity device = {0};
+    struct tls_cert_info cert;
+    const char *rest;
+
+    if (!tls || !tls_peer(tls, &cert))
+        return err_set(err, ERR_AUTH, "the request has no Authorization header");
+    if (target_device(a, target, &device, &rest, err) < 0)
+        return -1;
+    if (device.auth != IDENTITY_SELF_SIGNED && device.auth != IDENTITY_CA)
+        return err_set(err, ERR_AUTH, "device %s does not use a certificate", device.device);
+    STR_SET(caller->hub, own_hub(a, &device));
+    return check_certificate(a, &device, tls, err);
+}
+
+int auth_service(const struct auth *a, const struct auth_proof *proof, const char *target,
+                 struct auth_caller *ret, struct err *err)
+{
+    struct auth_caller caller = {.rights = RIGHT_OWN};
+    struct sas s;
+
+    if (!proof->token) {
+        if (device_certificate(a, proof->tls, target, &caller, err) < 0)
+            return -1;
+    } else if (read_token(proof, target, &s, err) < 0) {
+        return -1;
+    } else if (!s.policy[0]) {
+        if (device_token(a, &s, target, &caller, err) < 0)
+            return -1;
+    } else {
+        const char *hub = find_hub(a, s.resource);
+
+        if (!hub)
+            return err_set(err, ERR_AUTH, "the token names a hub that is not here");
+        STR_SET(caller.hub, hub);
+        if (policy_rights(a, &s, &caller.rights, err) < 0)
+            return -1;
+    }
+    *ret = caller;
     return 0;
 }

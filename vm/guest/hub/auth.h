@@ -1,8 +1,9 @@
-/* Who may do what: tokens of devices, modules and services. Loop thread only. */
+/* Who may do what: tokens and certificates of devices, modules and services. Loop thread only. */
 #ifndef BERTH_HUB_AUTH_H
 #define BERTH_HUB_AUTH_H
 
 #include "core/base/err.h"
+#include "core/io/tls.h"
 #include "vm/guest/hub/store.h"
 
 #include <stddef.h>
@@ -13,7 +14,7 @@ enum auth_right {
     RIGHT_REGISTRY_WRITE = 2,
     RIGHT_SERVICE = 4,
     RIGHT_DEVICE = 8, /* connect as any device */
-    RIGHT_OWN = 16,   /* a device's own token: its own modules */
+    RIGHT_OWN = 16,   /* a device's own token or certificate: its own modules */
     /* of the provisioning service */
     RIGHT_ENROLMENT_READ = 32,
     RIGHT_ENROLMENT_WRITE = 64,
@@ -23,7 +24,9 @@ enum auth_right {
 
 struct auth {
     struct store *store;
-    const char *const *names; /* host names that a token may name, NULL-terminated */
+    const char *const *hubs;  /* the names of the hubs, NULL-terminated */
+    const char *const *names; /* other names and addresses that clients may use; each stands for
+                                 whichever hub a device is on */
 };
 
 /* Makes the shared access policies' keys where the sandbox is new. */
@@ -40,19 +43,46 @@ struct auth_proof {
     const struct tls *tls; /* NULL: none */
 };
 
-/* Whether PROOF is good for a connection as DEVICE[/MODULE] (MODULE "") of hub HUB. RET_EXPIRY_S:
- * when it ends; UINT64_MAX for a certificate. ERR_AUTH says why not, for the hub's own log. */
+/* What a client gets that proved who it is. */
+struct auth_grant {
+    uint64_t expiry_s;   /* its connection ends then; UINT64_MAX: never */
+    const char *method;  /* how it proved that, as IoT Hub writes it on its messages; static */
+    char generation[24]; /* of its identity */
+};
+
+/* Whether PROOF is good for a connection to HUB (from the user name, with or without a port) as
+ * DEVICE[/MODULE] (MODULE ""). What is asked for is the identity's own way of authentication.
+ * ERR_AUTH says why not, for the hub's own log. */
 int auth_client(const struct auth *a, const struct auth_proof *proof, const char *hub,
-                const char *device, const char *module, uint64_t *ret_expiry_s, struct err *err);
+                const char *device, const char *module, struct auth_grant *ret, struct err *err);
 
-/* The authorities that sign device certificates, as one PEM text for the caller: each was added
- * with `berth sandbox ca add`. */
+struct auth_caller {
+    unsigned rights;        /* enum auth_right */
+    char hub[HUB_NAME_MAX]; /* that the token names, or the device is on; "" where it names none in
+                               particular */
+};
+
+/* A REST call for TARGET ("/devices/d1", decoded). Service policies give their rights; a device's
+ * own token or, without a token, its certificate gives RIGHT_OWN on its part of the registry.
+ * ERR_AUTH otherwise. */
+int auth_service(const struct auth *a, const struct auth_proof *proof, const char *target,
+                 struct auth_caller *ret, struct err *err);
+
+/* ---- the authorities that sign device certificates: auth_authority.c ---- */
+
+#define AUTH_AUTHORITIES_MAX 25 /* as on IoT Hub */
+
+/* Registers the first certificate of the PEM text; it may be there already. Azure also wants a
+ * proof that one has its private key. The sandbox does not: who may add an authority here may
+ * create any device anyway. ERR_INVALID: not the certificate of an authority. */
+int auth_authority_add(struct store *store, const char *pem, size_t len, struct tls_cert_info *ret,
+                       struct err *err);
+/* The one with this SHA-256 thumbprint, in small or capital letters. ERR_NOT_FOUND. */
+int auth_authority_remove(struct store *store, const char *thumbprint, struct err *err);
+int auth_authority_each(struct store *store,
+                        void (*fn)(void *arg, const struct tls_cert_info *info), void *arg,
+                        struct err *err);
+/* All of them as one PEM text, appended; nothing where there are none. */
 int auth_authorities(struct store *store, struct buf *ret, struct err *err);
-
-/* A REST call's Authorization header for TARGET ("/devices/d1", decoded). Service policies give
- * their rights; a device's own token gives RIGHT_OWN on its part of the registry. ERR_AUTH
- * otherwise. */
-int auth_service(const struct auth *a, const char *token, const char *target, unsigned *ret_rights,
-                 struct err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* See events.h. */
+/* See events.h. A slot's memory is used again by the message that takes its place: a steady stream
+ * of messages allocates nothing. */
 #include "vm/guest/hub/events.h"
 
 #include "core/base/clock.h"
@@ -6,16 +7,19 @@
 
 #include <string.h>
 
-struct events {
-    struct event *ring[EVENTS_KEPT]; /* each one block: the struct, then its texts */
-    uint64_t first, last;            /* seq; none where first > last */
-    size_t bytes;
+#define SLOT_SPARE 4 /* a slot's memory may be so many times what its message needs */
+
+struct slot {
+    struct event event; /* its texts are in room */
+    char *room;
+    size_t size;
 };
 
-static size_t size_of(const struct event *e)
-{
-    return sizeof(*e) + strlen(e->device) + 1 + strlen(e->module) + 1 + e->bag_len + 1 + e->len + 1;
-}
+struct events {
+    struct slot ring[EVENTS_KEPT];
+    uint64_t first, last; /* seq; none where first > last */
+    size_t bytes;         /* in all slots */
+};
 
 struct events *events_new(void)
 {
@@ -25,23 +29,43 @@ struct events *events_new(void)
     return e;
 }
 
-static void drop_first(struct events *e)
+static struct slot *slot_of(struct events *e, uint64_t seq)
 {
-    struct event **slot = &e->ring[e->first % EVENTS_KEPT];
+    return &e->ring[seq % EVENTS_KEPT];
+}
 
-    e->bytes -= size_of(*slot);
-    free(*slot);
-    *slot = NULL;
-    e->first++;
+static void slot_clear(struct events *e, struct slot *slot)
+{
+    e->bytes -= slot->size;
+    free(slot->room);
+    *slot = (struct slot){0};
 }
 
 void events_free(struct events *e)
 {
     if (!e)
         return;
-    while (e->first <= e->last)
-        drop_first(e);
+    for (size_t i = 0; i < EVENTS_KEPT; i++)
+        slot_clear(e, &e->ring[i]);
     free(e);
+}
+
+/* The slot for the next message, with SIZE bytes of room; older ones make place. */
+static struct slot *slot_take(struct events *e, size_t size)
+{
+    struct slot *slot = slot_of(e, e->last + 1);
+
+    if (e->last + 1 - e->first == EVENTS_KEPT)
+        e->first++;
+    if (slot->size < size || slot->size / SLOT_SPARE > size) {
+        slot_clear(e, slot);
+        while (e->first <= e->last && e->bytes + size > EVENTS_BYTES_MAX)
+            slot_clear(e, slot_of(e, e->first++));
+        slot->room = xmalloc(size);
+        slot->size = size;
+        e->bytes += size;
+    }
+    return slot;
 }
 
 /* Puts a terminated copy at *ROOM and moves it on. */
@@ -58,31 +82,35 @@ static const char *put(char **room, const char *data, size_t len)
 
 void events_add(struct events *e, const struct event *event)
 {
-    size_t size = size_of(event);
-    struct event *copy = xmalloc(size);
-    char *room = (char *)(copy + 1);
+    size_t device = strlen(event->device), module = strlen(event->module);
+    size_t generation = strlen(event->generation), model = strlen(event->model_id);
+    struct slot *slot =
+        slot_take(e, device + module + generation + model + event->bag_len + event->len + 6);
+    struct event *copy = &slot->event;
+    char *room = slot->room;
 
     *copy = *event;
-    copy->device = put(&room, event->device, strlen(event->device));
-    copy->module = put(&room, event->module, strlen(event->module));
+    copy->device = put(&room, event->device, device);
+    copy->module = put(&room, event->module, module);
+    copy->generation = put(&room, event->generation, generation);
+    copy->model_id = put(&room, event->model_id, model);
     copy->bag = put(&room, event->bag, event->bag_len);
     copy->payload = put(&room, event->payload, event->len);
     copy->at_ms = clock_wall_ms();
-    copy->seq = e->last + 1;
-    while (e->first <= e->last &&
-           (e->last - e->first + 1 >= EVENTS_KEPT || e->bytes + size > EVENTS_BYTES_MAX))
-        drop_first(e);
-    e->last++;
-    e->ring[e->last % EVENTS_KEPT] = copy;
-    e->bytes += size;
+    copy->seq = ++e->last;
 }
 
 void events_each(const struct events *e, uint64_t after,
                  bool (*fn)(void *arg, const struct event *event), void *arg)
 {
     for (uint64_t seq = after < e->first ? e->first : after + 1; seq <= e->last; seq++)
-        if (!fn(arg, e->ring[seq % EVENTS_KEPT]))
+        if (!fn(arg, &e->ring[seq % EVENTS_KEPT].event))
             return;
+}
+
+uint64_t events_first(const struct events *e)
+{
+    return e->first;
 }
 
 uint64_t events_last(const struct events *e)

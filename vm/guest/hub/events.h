@@ -17,11 +17,15 @@ struct event {
     uint64_t seq; /* 1, 2, 3 ... */
     uint64_t at_ms;
     const char *device, *module; /* "" for a device */
+    const char *generation;      /* of the identity */
+    const char *method;          /* how it proved who it is; static */
+    const char *model_id;        /* "" where it named none */
     const char *bag;             /* property bag as it came, encoded */
     size_t bag_len;
     const char *payload;
     size_t len;
-    bool will; /* sent for a client that went without a word */
+    bool retain; /* asked for what a hub does not do */
+    bool will;   /* sent for a client that went without a word */
 };
 
 struct events *events_new(void);
@@ -31,6 +35,7 @@ void events_add(struct events *e, const struct event *event);
 /* Calls FN for the kept ones with seq > AFTER, oldest first, until it returns false. */
 void events_each(const struct events *e, uint64_t after,
                  bool (*fn)(void *arg, const struct event *event), void *arg);
-uint64_t events_last(const struct events *e); /* number of the newest = how many ever came */
+uint64_t events_first(const struct events *e); /* number of the oldest kept; 1 before the first */
+uint64_t events_last(const struct events *e);  /* number of the newest = how many ever came */
 
 #endif

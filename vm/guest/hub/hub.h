@@ -12,10 +12,13 @@
 #define HUB_DEVICES_MAX 10000
 #define HUB_MODULES_MAX 50 /* of one device, as on IoT Hub */
 
+struct c2d;
 struct clients;
 struct dps;
 struct events;
+struct followers;
 struct methods;
+struct mqtt_server;
 
 struct hub {
     uv_loop_t *loop;
@@ -24,10 +27,14 @@ struct hub {
     struct store *store;
     struct auth auth;
     struct clients *clients;
+    struct c2d *c2d;
     struct dps *dps;
     struct events *events;
+    struct followers *followers;
     struct methods *methods;
+    struct mqtt_server *mqtt;
     struct http_server *http;
+    uint64_t c2d_lock_ms;    /* how long a device may take to acknowledge a message */
     uint64_t failed_turn_ms; /* loop time of a turn whose writes could not be committed */
 };
 

@@ -4,7 +4,9 @@
 #include "core/base/log.h"
 #include "core/base/str.h"
 #include "core/base/version.h"
+#include "vm/guest/hub/c2d.h"
 #include "vm/guest/hub/sandbox.h"
+#include "vm/guest/hub/topic.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -12,8 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789-."
 
 struct program {
     uv_loop_t loop;
@@ -32,6 +37,8 @@ enum option_id {
     OPT_REGISTRY_PORT,
     OPT_NO_REGISTRY,
     OPT_HOST_NAME,
+    OPT_HUB_NAME,
+    OPT_C2D_LOCK,
     OPT_READY_FD,
     OPT_LOG,
     OPT_VERSION,
@@ -47,6 +54,8 @@ static const struct option long_options[] = {
     {"registry-port", required_argument, NULL, OPT_REGISTRY_PORT},
     {"no-registry", no_argument, NULL, OPT_NO_REGISTRY},
     {"host-name", required_argument, NULL, OPT_HOST_NAME},
+    {"hub-name", required_argument, NULL, OPT_HUB_NAME},
+    {"c2d-lock", required_argument, NULL, OPT_C2D_LOCK},
     {"ready-fd", required_argument, NULL, OPT_READY_FD},
     {"log", required_argument, NULL, OPT_LOG},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -56,9 +65,12 @@ static const struct option long_options[] = {
 
 static const char usage[] =
     "usage: berth-hub --role cloud --dir DIR [--listen ADDR]... [--mqtt-port N] [--https-port N]\n"
-    "                 [--registry-port N | --no-registry] [--host-name NAME] [--ready-fd N]\n"
-    "                 [--log FILE]\n"
-    "A local stand-in for Azure IoT Hub: MQTT and HTTPS, devices, twins, methods, deployments.\n";
+    "                 [--registry-port N | --no-registry] [--host-name NAME]\n"
+    "                 [--hub-name NAME]... [--c2d-lock SECONDS] [--ready-fd N] [--log FILE]\n"
+    "A local stand-in for Azure IoT Hub: MQTT and HTTPS, devices, twins, methods, deployments.\n"
+    "Each --hub-name is a further hub besides the one of --host-name, at the same ports.\n"
+    "A message to a device that is not acknowledged is sent again after --c2d-lock (5 to 300, "
+    "60).\n";
 
 /* One line to whoever started us. */
 static void say(struct program *p, const char *line)
@@ -140,11 +152,24 @@ static int read_port(const char *name, uint16_t *ret, struct err *err)
     return 0;
 }
 
+/* Appends TEXT to a NULL-terminated list that has room for MAX. */
+static int append(const char **list, size_t max, const char *text, const char *name,
+                  struct err *err)
+{
+    size_t n = 0;
+
+    while (list[n])
+        n++;
+    if (n == max)
+        return err_set(err, ERR_INVALID, "%s: no more than %zu", name, max);
+    list[n] = text;
+    return 0;
+}
+
 static int read_option(int option, struct program *p, struct sandbox_options *o, const char **log,
                        const char **role, struct err *err)
 {
     uint64_t number;
-    size_t n = 0;
 
     switch (option) {
     case OPT_ROLE:
@@ -154,12 +179,7 @@ static int read_option(int option, struct program *p, struct sandbox_options *o,
         o->dir = optarg;
         return 0;
     case OPT_LISTEN:
-        while (o->addresses[n])
-            n++;
-        if (n == SANDBOX_ADDRESSES_MAX)
-            return err_set(err, ERR_INVALID, "--listen: no more than %d", SANDBOX_ADDRESSES_MAX);
-        o->addresses[n] = optarg;
-        return 0;
+        return append(o->addresses, SANDBOX_ADDRESSES_MAX, optarg, "--listen", err);
     case OPT_MQTT_PORT:
         return read_port("--mqtt-port", &o->mqtt_port, err);
     case OPT_HTTPS_PORT:
@@ -171,6 +191,13 @@ static int read_option(int option, struct program *p, struct sandbox_options *o,
         return 0;
     case OPT_HOST_NAME:
         o->host = optarg;
+        return 0;
+    case OPT_HUB_NAME:
+        return append(o->hubs, SANDBOX_HUBS_MAX, optarg, "--hub-name", err);
+    case OPT_C2D_LOCK:
+        if (!str_to_u64(optarg, 300, &number) || number < 5)
+            return err_set(err, ERR_INVALID, "--c2d-lock: must be 5 to 300 seconds");
+        o->c2d_lock_ms = number * 1000;
         return 0;
     case OPT_READY_FD:
         if (!str_to_u64(optarg, 1023, &number))
@@ -185,6 +212,18 @@ static int read_option(int option, struct program *p, struct sandbox_options *o,
     }
 }
 
+/* A host name: it stands in certificates, connection strings and tokens. */
+static int check_name(const char *name, const char *option, struct err *err)
+{
+    size_t len = strlen(name);
+
+    if (len == 0 || len > HUB_NAME_MAX - 1 || strspn(name, NAME_CHARS) != len)
+        return err_set(err, ERR_INVALID,
+                       "%s: must be a host name of at most %d lower-case letters, digits, - and .",
+                       option, HUB_NAME_MAX - 1);
+    return 0;
+}
+
 static int check_options(const struct sandbox_options *o, const char *role, struct err *err)
 {
     if (!str_eq(role, "cloud"))
@@ -193,7 +232,27 @@ static int check_options(const struct sandbox_options *o, const char *role, stru
         return err_set(err, ERR_INVALID, "--dir: must be an absolute path");
     if (strpbrk(o->dir, "'\n"))
         return err_set(err, ERR_INVALID, "--dir: must not have quotes or line ends in it");
+    if (check_name(o->host, "--host-name", err) < 0)
+        return -1;
+    for (size_t i = 0; o->hubs[i]; i++) {
+        if (check_name(o->hubs[i], "--hub-name", err) < 0)
+            return -1;
+        for (size_t k = 0; k <= i; k++)
+            if (str_eq(o->hubs[i], k ? o->hubs[k - 1] : o->host))
+                return err_set(err, ERR_INVALID, "--hub-name: %s is there twice", o->hubs[i]);
+    }
     return 0;
+}
+
+/* A connection is a descriptor, and the usual soft limit ends at a thousand. */
+static void allow_connections(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 int main(int argc, char **argv)
@@ -203,7 +262,8 @@ int main(int argc, char **argv)
     struct sandbox_options o = {.host = "sandbox.berth.internal",
                                 .mqtt_port = 8883,
                                 .https_port = 443,
-                                .registry_port = 5000};
+                                .registry_port = 5000,
+                                .c2d_lock_ms = C2D_LOCK_MS};
     const char *log = NULL, *role = NULL;
     struct err err = {0};
     int option;
@@ -226,6 +286,7 @@ int main(int argc, char **argv)
         return 2;
     }
     (void)umask(077);
+    allow_connections();
     (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     if (log_open(log, LOG_LEVEL_INFO, &err) < 0) {
         report_failure(&p, &err);

@@ -1,6 +1,7 @@
 /* See methods.h. */
 #include "vm/guest/hub/methods.h"
 
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/clients.h"
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #define PENDING_MAX 1000
+#define RID_MAX     24
 
 struct pending {
     struct methods *owner;
@@ -36,6 +38,8 @@ struct methods *methods_new(struct hub *hub)
     struct methods *m = xcalloc(1, sizeof(*m));
 
     m->hub = hub;
+    /* An answer to a hub that ended meanwhile must not fit a call of this one. */
+    m->last_id = clock_wall_ms() & 0xffffffff;
     return m;
 }
 
@@ -91,11 +95,16 @@ static void on_timeout(uv_timer_t *timer)
     finish(p, 0, NULL, 0, &err);
 }
 
+static void make_rid(const struct pending *p, char to[RID_MAX])
+{
+    (void)str_format(to, RID_MAX, "%" PRIx64, p->id);
+}
+
 static bool try_send(struct pending *p)
 {
-    char rid[24];
+    char rid[RID_MAX];
 
-    (void)str_format(rid, sizeof(rid), "%" PRIx64, p->id);
+    make_rid(p, rid);
     if (!clients_call(p->owner->hub->clients, p->device, p->module, p->name, rid,
                       buf_str(&p->payload), p->payload.len))
         return false;
@@ -150,19 +159,29 @@ void methods_cancel(struct methods *m, uint64_t id)
         }
 }
 
-void methods_reply(struct methods *m, const char *device, const char *module, const char *rid,
+void methods_reply(struct methods *m, const char *device, const char *module, struct topic_span rid,
                    unsigned status, const char *payload, size_t len)
 {
-    for (struct pending *p = m->pending; p; p = p->next) {
-        char expected[24];
+    struct err err = {0};
+    struct pending *p = m->pending;
+    char expected[RID_MAX];
 
-        (void)str_format(expected, sizeof(expected), "%" PRIx64, p->id);
-        if (p->sent && str_eq(rid, expected) && str_eq(p->device, device) &&
-            str_eq(p->module, module)) {
-            finish(p, status, payload, len, NULL);
-            return;
-        }
+    for (; p; p = p->next) {
+        if (!p->sent || !str_eq(p->device, device) || !str_eq(p->module, module))
+            continue;
+        make_rid(p, expected);
+        if (topic_span_is(rid, expected))
+            break;
     }
+    if (!p)
+        return; /* too late, or never asked for */
+    if (len > METHOD_PAYLOAD_MAX) {
+        (void)err_set(&err, ERR_PROTOCOL, "the device answered with more than %u KB",
+                      METHOD_PAYLOAD_MAX / 1024);
+        finish(p, 0, NULL, 0, &err);
+        return;
+    }
+    finish(p, status, payload, len, NULL);
 }
 
 void methods_ready(struct methods *m, const char *device, const char *module)

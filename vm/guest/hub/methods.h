@@ -16,7 +16,7 @@ struct method_call {
 };
 
 /* The outcome, once: ERR NULL and the client's answer; ERR_NOT_FOUND: nobody there, ERR_TIMEOUT: no
- * answer. PAYLOAD is JSON text or empty. */
+ * answer, ERR_PROTOCOL: an answer that is too large. PAYLOAD is JSON text or empty. */
 typedef void (*method_done_fn)(void *arg, unsigned status, const char *payload, size_t len,
                                const struct err *err);
 
@@ -29,8 +29,9 @@ uint64_t methods_start(struct methods *m, const struct method_call *call, method
                        void *arg);
 void methods_cancel(struct methods *m, uint64_t id);
 
-/* From the sessions: an answer, a client that takes methods now, one that is gone. */
-void methods_reply(struct methods *m, const char *device, const char *module, const char *rid,
+/* From the clients: an answer (also on another connection than the one that was asked), and one
+ * that takes methods now. */
+void methods_reply(struct methods *m, const char *device, const char *module, struct topic_span rid,
                    unsigned status, const char *payload, size_t len);
 void methods_ready(struct methods *m, const char *device, const char *module);
 

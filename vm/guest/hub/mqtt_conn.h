@@ -8,10 +8,13 @@
 #include "core/io/net_server.h"
 #include "vm/guest/hub/mqtt_packet.h"
 
+#define MQTT_IN_FLIGHT_MAX 16 /* messages of QoS 1 to a client that wait for their PUBACK */
+
 struct mqtt_conn;
 
+/* All calls but the first two may be NULL where a head has no use for them. */
 struct mqtt_head {
-    /* The user name is this head's. */
+    /* The user name is this head's. It may be absent (user.at NULL). */
     bool (*wants)(void *owner, const struct mqtt_packet *connect);
     /* Checks a CONNECT. Returns what the other calls get as X, or NULL (ERR: why, for the log) and
      * the client is refused with NOT_AUTHORIZED. RET_PRESENT: its session was kept. The CONNACK is
@@ -19,16 +22,17 @@ struct mqtt_head {
     void *(*connect)(void *owner, struct mqtt_conn *c, const struct mqtt_packet *p,
                      bool *ret_present, struct err *err);
     void (*ready)(void *x); /* after the CONNACK */
-    /* False (ERR: why): what a hub answers with a disconnect. Else a QoS 1 packet is acknowledged.
-     */
+    /* QoS 0 or 1. False (ERR: why): what a hub answers with a disconnect. Else a QoS 1 packet is
+     * acknowledged. */
     bool (*publish)(void *x, const struct mqtt_packet *p, struct err *err);
     /* The code for the SUBACK: 0, 1 or MQTT_SUBACK_FAILURE. */
     unsigned char (*subscribe)(void *x, struct mqtt_text filter, unsigned qos);
     void (*subscribed)(void *x); /* after the SUBACK */
     void (*unsubscribe)(void *x, struct mqtt_text filter);
     void (*puback)(void *x, uint16_t id);
-    /* It is over, once, for an accepted connection; C is gone after this. WHY: NULL where the
-     * client said goodbye, so that its will is not sent. */
+    void (*drained)(void *x); /* mqtt_conn_has_room() again */
+    /* It is over, once, for an accepted connection; C must not be used any more. WHY: NULL where
+     * the client said goodbye, so that its will is not sent. */
     void (*gone)(void *x, const char *why);
 };
 
@@ -48,12 +52,19 @@ void mqtt_server_set_tls(struct mqtt_server *s, struct tls_server *tls);
 struct http_exchange;
 int mqtt_server_websocket(struct mqtt_server *s, struct http_exchange *x, struct err *err);
 
-/* QoS 1: returns the packet's id, which puback() gets back; 0 where too many wait already. */
+/* QoS 1: returns the packet's id, which puback() gets back; 0 where too many wait already. QoS 0:
+ * returns 0. A client that reads neither this nor anything else is cut off in the end. */
 uint16_t mqtt_conn_publish(struct mqtt_conn *c, const char *topic, const void *payload, size_t len,
                            unsigned qos);
+/* The message with this ID once more, since its PUBACK does not come. */
+void mqtt_conn_publish_again(struct mqtt_conn *c, uint16_t id, const char *topic,
+                             const void *payload, size_t len);
+/* False while much waits for the client to read it: what can wait, should, until drained(). */
+bool mqtt_conn_has_room(const struct mqtt_conn *c);
 /* Ends it; gone() comes before this returns. */
 void mqtt_conn_end(struct mqtt_conn *c, const char *why);
-/* The connection ends by itself at this wall-clock time (a token's end); UINT64_MAX: never. */
+/* The connection ends by itself at this wall-clock time (a token's end, and what its check allows
+ * for clocks that differ); UINT64_MAX: never. */
 void mqtt_conn_expires(struct mqtt_conn *c, uint64_t wall_s);
 const struct tls *mqtt_conn_tls(const struct mqtt_conn *c);
 const char *mqtt_conn_peer_text(const struct mqtt_conn *c); /* borrowed */

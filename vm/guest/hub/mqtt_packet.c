@@ -55,14 +55,8 @@ static struct mqtt_text take_text(struct reader *r)
 {
     struct mqtt_text t = take_bytes(r);
 
-    for (size_t i = 0; i < t.len && !r->bad;) {
-        uint32_t point;
-        size_t n = str_utf8_decode(t.at + i, t.len - i, &point);
-
-        if (n == 0 || point == 0)
-            r->bad = true;
-        i += n;
-    }
+    if (memchr(t.at, '\0', t.len) || !str_utf8_valid(t.at, t.len))
+        r->bad = true;
     return t;
 }
 
@@ -124,26 +118,39 @@ static void parse_publish(struct reader *r, unsigned flags, struct mqtt_packet *
         r->bad = true;
 }
 
-static void parse_filters(struct reader *r, bool with_qos, struct mqtt_packet *p)
+static struct mqtt_text take_filter(struct reader *r, bool with_qos, unsigned *ret_qos)
 {
-    p->id = take_id(r);
-    while (r->left > 0 && !r->bad) {
-        if (p->n_filters == MQTT_FILTERS_MAX) {
-            r->bad = true;
-            return;
-        }
-        p->filters[p->n_filters] = take_text(r);
-        if (p->filters[p->n_filters].len == 0)
-            r->bad = true;
-        if (with_qos) {
-            p->filter_qos[p->n_filters] = take_u8(r);
-            if (p->filter_qos[p->n_filters] > 2)
-                r->bad = true;
-        }
-        p->n_filters++;
-    }
-    if (p->n_filters == 0)
+    struct mqtt_text filter = take_text(r);
+
+    *ret_qos = with_qos ? take_u8(r) : 0;
+    if (filter.len == 0 || *ret_qos > 2)
         r->bad = true;
+    return filter;
+}
+
+static void parse_filters(struct reader *r, struct mqtt_packet *p)
+{
+    unsigned qos;
+    size_t n = 0;
+
+    p->id = take_id(r);
+    p->filters = (struct mqtt_text){.at = r->at, .len = r->left};
+    while (r->left > 0 && !r->bad && n++ < MQTT_FILTERS_MAX)
+        (void)take_filter(r, p->type == MQTT_SUBSCRIBE, &qos);
+    if (n == 0)
+        r->bad = true;
+}
+
+bool mqtt_packet_filter(const struct mqtt_packet *p, size_t *at, struct mqtt_text *ret_filter,
+                        unsigned *ret_qos)
+{
+    struct reader r = {.at = p->filters.at + *at, .left = p->filters.len - *at};
+
+    if (r.left == 0)
+        return false;
+    *ret_filter = take_filter(&r, p->type == MQTT_SUBSCRIBE, ret_qos);
+    *at = p->filters.len - r.left;
+    return true;
 }
 
 static void parse_body(struct reader *r, unsigned flags, struct mqtt_packet *p)
@@ -164,7 +171,7 @@ static void parse_body(struct reader *r, unsigned flags, struct mqtt_packet *p)
     case MQTT_SUBSCRIBE:
     case MQTT_UNSUBSCRIBE:
         wanted_flags = 2;
-        parse_filters(r, p->type == MQTT_SUBSCRIBE, p);
+        parse_filters(r, p);
         break;
     case MQTT_PINGREQ:
     case MQTT_DISCONNECT:
@@ -239,15 +246,17 @@ void mqtt_put_connack(struct buf *to, bool session_present, enum mqtt_connack co
     buf_putc(to, (char)code);
 }
 
-void mqtt_put_publish(struct buf *to, const char *topic, const void *payload, size_t len)
+void mqtt_put_publish(struct buf *to, const char *topic, size_t len, uint16_t id, bool again)
 {
     size_t topic_len = strlen(topic);
 
     assert(topic_len <= UINT16_MAX);
-    put_header(to, MQTT_PUBLISH, 0, 2 + topic_len + len);
+    put_header(to, MQTT_PUBLISH, (again ? 8U : 0U) | (id ? 2U : 0U),
+               2 + topic_len + (id ? 2 : 0) + len);
     put_u16(to, topic_len);
     buf_append(to, topic, topic_len);
-    buf_append(to, payload, len);
+    if (id)
+        put_u16(to, id);
 }
 
 void mqtt_put_puback(struct buf *to, uint16_t id)

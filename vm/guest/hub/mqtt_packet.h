@@ -12,7 +12,7 @@
 /* IoT Hub takes messages of 256 KiB; the rest is room for topic and header. */
 #define MQTT_PAYLOAD_MAX (256U << 10)
 #define MQTT_PACKET_MAX  (MQTT_PAYLOAD_MAX + 65536U + 16U)
-#define MQTT_FILTERS_MAX 32
+#define MQTT_FILTERS_MAX 50 /* in one packet */
 
 enum mqtt_type {
     MQTT_CONNECT = 1,
@@ -34,6 +34,7 @@ enum mqtt_type {
 enum mqtt_connack {
     MQTT_ACCEPTED = 0,
     MQTT_BAD_PROTOCOL = 1,
+    MQTT_BAD_CLIENT_ID = 2,
     MQTT_NOT_AUTHORIZED = 5,
 };
 
@@ -60,10 +61,8 @@ struct mqtt_packet {
     struct mqtt_text topic, payload; /* payload: any bytes */
     unsigned qos;
     bool retain;
-    /* SUBSCRIBE, UNSUBSCRIBE */
-    struct mqtt_text filters[MQTT_FILTERS_MAX];
-    unsigned filter_qos[MQTT_FILTERS_MAX];
-    size_t n_filters;
+    /* SUBSCRIBE, UNSUBSCRIBE: as they stand in the packet, for mqtt_packet_filter() */
+    struct mqtt_text filters;
 };
 
 /* Reads the packet that a client sent at DATA. Returns its length, 0 where more bytes are needed,
@@ -71,10 +70,15 @@ struct mqtt_packet {
  * DATA. */
 long mqtt_packet_parse(const char *data, size_t len, struct mqtt_packet *ret, struct err *err);
 
+/* The next filter of a SUBSCRIBE or UNSUBSCRIBE; AT begins at 0. False behind the last. */
+bool mqtt_packet_filter(const struct mqtt_packet *p, size_t *at, struct mqtt_text *ret_filter,
+                        unsigned *ret_qos);
+
 /* What a server sends. */
 void mqtt_put_connack(struct buf *to, bool session_present, enum mqtt_connack code);
-void mqtt_put_publish(struct buf *to, const char *topic, const void *payload,
-                      size_t len); /* QoS 0 */
+/* All of a PUBLISH but its LEN bytes of payload, which the caller sends behind it. ID 0: QoS 0.
+ * AGAIN: it was sent before. */
+void mqtt_put_publish(struct buf *to, const char *topic, size_t len, uint16_t id, bool again);
 void mqtt_put_puback(struct buf *to, uint16_t id);
 void mqtt_put_suback(struct buf *to, uint16_t id, const unsigned char *codes, size_t n);
 void mqtt_put_unsuback(struct buf *to, uint16_t id);

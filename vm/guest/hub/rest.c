@@ -31,7 +31,8 @@ static const struct {
     {ERR_SYSTEM, 500, "ServerError", "ServerError", 500001, 500001}, /* last: all others */
 };
 
-static const struct rest_table *const tables[] = {&hub_routes, &dps_routes};
+static const struct rest_table *const tables[] = {&hub_routes, &message_routes, &event_routes,
+                                                  &authority_routes, &dps_routes};
 
 void rest_reply_json(struct http_exchange *x, int status, const cJSON *body)
 {
@@ -142,13 +143,18 @@ static const struct rest_route *find_route(struct rest *r, const struct rest_tab
 static int check_rights(struct rest *r, const struct rest_route *route, struct err *err)
 {
     char target[(REST_SEGMENTS_MAX + 1) * IDENTITY_ID_MAX];
+    const char *token = http_exchange_header(r->x, "Authorization");
+    const struct auth_proof proof = {
+        .token = token, .len = token ? strlen(token) : 0, .tls = http_exchange_tls(r->x)};
+    struct auth_caller caller;
 
     if (!route->rights)
         return 0;
     target_of(r, target, sizeof(target));
-    if (auth_service(&r->hub->auth, http_exchange_header(r->x, "Authorization"), target, &r->rights,
-                     err) < 0)
+    if (auth_service(&r->hub->auth, &proof, target, &caller, err) < 0)
         return -1;
+    r->rights = caller.rights;
+    STR_SET(r->hub_name, caller.hub);
     if (!(r->rights & route->rights))
         return err_set(err, ERR_AUTH, "the token's policy does not have this right");
     return 0;

@@ -42,7 +42,10 @@ struct rest_table {
     /* Answers with an error, also where no handler was reached. */
     void (*fail)(struct rest *r, const struct err *err);
 };
-extern const struct rest_table hub_routes; /* rest_routes.c */
+extern const struct rest_table hub_routes;       /* rest_routes.c */
+extern const struct rest_table message_routes;   /* rest_messages.c */
+extern const struct rest_table event_routes;     /* rest_events.c */
+extern const struct rest_table authority_routes; /* rest_authorities.c */
 
 /* The http_handler_fn; ARG is the hub. */
 void rest_handle(struct http_exchange *x, void *arg);

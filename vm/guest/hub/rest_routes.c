@@ -1,11 +1,8 @@
 /* The addresses of the service API, one handler each; see rest.h. What they do is in registry.c,
- * twins.c, methods.c and events.c. */
-#include "core/azure/base64.h"
-#include "core/base/clock.h"
+ * twins.c and methods.c. */
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/clients.h"
-#include "vm/guest/hub/events.h"
 #include "vm/guest/hub/methods.h"
 #include "vm/guest/hub/registry.h"
 #include "vm/guest/hub/rest.h"
@@ -14,9 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define LIST_MAX             1000
-#define EVENTS_A_REPLY       200
-#define EVENTS_BYTES_A_REPLY (1U << 20)
+#define LIST_MAX 1000
 
 static void fail(struct rest *r, const struct err *err)
 {
@@ -298,64 +293,6 @@ static void method_invoke(struct rest *r)
         inv->id = id;
 }
 
-/* ------------------------------------------------------------------------------------------ events
- */
-
-struct event_list {
-    cJSON *array;
-    size_t n, bytes;
-};
-
-static bool bag_add(void *arg, const char *key, const char *value)
-{
-    json_add_str(arg, key, value ? value : "");
-    return true;
-}
-
-static bool event_add(void *arg, const struct event *event)
-{
-    struct event_list *list = arg;
-    cJSON *out = cJSON_CreateObject();
-    char when[CLOCK_TEXT_MAX];
-    auto_buf struct buf body = {0};
-
-    clock_format(when, sizeof(when), event->at_ms);
-    base64_encode(event->payload, event->len, &body);
-    json_add_u64(out, "sequence", event->seq);
-    json_add_str(out, "enqueuedTimeUtc", when);
-    json_add_str(out, "deviceId", event->device);
-    if (event->module[0])
-        json_add_str(out, "moduleId", event->module);
-    cJSON *properties = json_add_obj(out, "properties");
-    (void)topic_bag_each(event->bag, event->bag_len, bag_add, properties);
-    if (event->will)
-        json_add_str(properties, "iothub-MessageType", "Will");
-    json_add_str(out, "bodyBase64", buf_str(&body));
-    json_push(list->array, out);
-    list->bytes += event->len + event->bag_len;
-    return ++list->n < EVENTS_A_REPLY && list->bytes < EVENTS_BYTES_A_REPLY;
-}
-
-/* Not of Azure, where telemetry is read over AMQP from an Event Hub. */
-static void events_get(struct rest *r)
-{
-    auto_json cJSON *out = cJSON_CreateObject();
-    struct event_list list = {.array = json_add_array(out, "events")};
-    struct err err = {0};
-    char text[24];
-    uint64_t after = 0;
-
-    if (http_exchange_query(r->x, "after", text, sizeof(text)) &&
-        !str_to_u64(text, UINT64_MAX / 2, &after)) {
-        (void)err_set(&err, ERR_INVALID, "after: must be a sequence number");
-        fail(r, &err);
-        return;
-    }
-    json_add_u64(out, "last", events_last(r->hub->events));
-    events_each(r->hub->events, after, event_add, &list);
-    rest_reply_json(r->x, 200, out);
-}
-
 /* ------------------------------------------------------------------------------------------ table
  */
 
@@ -384,7 +321,6 @@ static const struct rest_route routes[] = {
     {"POST", "twins/*/modules/*/methods", SERVICE, true, method_invoke},
     {"GET", "statistics/devices", READ, false, device_statistics},
     {"GET", "statistics/service", SERVICE, false, service_statistics},
-    {"GET", "sandbox/events", SERVICE, false, events_get},
 };
 
 const struct rest_table hub_routes = {.routes = routes, .n = ARRAY_LEN(routes), .fail = fail};

@@ -1,6 +1,7 @@
 /* See sandbox.h. */
 #include "vm/guest/hub/sandbox.h"
 
+#include "core/azure/percent.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/log.h"
@@ -8,24 +9,32 @@
 #include "core/base/str.h"
 #include "core/base/version.h"
 #include "core/io/child.h"
+#include "vm/guest/hub/c2d.h"
 #include "vm/guest/hub/certs.h"
 #include "vm/guest/hub/clients.h"
 #include "vm/guest/hub/dps.h"
 #include "vm/guest/hub/events.h"
 #include "vm/guest/hub/methods.h"
+#include "vm/guest/hub/mqtt_conn.h"
 #include "vm/guest/hub/oci_registry.h"
 #include "vm/guest/hub/rest.h"
+#include "vm/guest/hub/rest_events.h"
 
 #include <string.h>
 
 #define RENEW_CHECK_MS (12ULL * 3600 * 1000)
-#define NAMES_MAX      (SANDBOX_ADDRESSES_MAX + 8)
+#define NAMES_MAX      (1 + SANDBOX_HUBS_MAX + SANDBOX_ADDRESSES_MAX + 8)
+#define WEBSOCKET_PATH "/$iothub/websocket"
+
+/* Who is asked about a CONNECT, in turn; the last takes what nobody wanted. */
+static const struct mqtt_head *const heads[] = {&dps_mqtt_head, &clients_mqtt_head, NULL};
 
 struct sandbox {
     const struct sandbox_options *options;
     struct hub hub;
-    const char *names[NAMES_MAX + 1]; /* that we answer to */
-    const char *hubs[2];
+    const char *names[NAMES_MAX + 1];       /* that we answer to: of the hubs, then all others */
+    const char *hubs[SANDBOX_HUBS_MAX + 2]; /* those of the hubs alone */
+    void *owners[ARRAY_LEN(heads)];         /* of the heads */
     struct tls_server *tls;
     struct oci_registry *registry;
     uv_timer_t renew;
@@ -40,26 +49,33 @@ static char *path_in(const struct sandbox *s, const char *leaf)
     return xasprintf("%s/%s", s->options->dir, leaf);
 }
 
-/* The names under which a guest or a test may reach the sandbox: user network, libvirt's default
- * network, this machine. */
+static void add_name(struct sandbox *s, const char *name)
+{
+    size_t n = 0;
+
+    while (s->names[n])
+        if (str_eq(s->names[n++], name))
+            return;
+    s->names[n] = name;
+}
+
+/* Besides those of the hubs, the names under which a guest or a test may reach the sandbox: user
+ * network, libvirt's default network, this machine. */
 static void collect_names(struct sandbox *s)
 {
     static const char *const fixed[] = {"localhost", "127.0.0.1", "10.0.2.2", "192.168.122.1"};
-    size_t n = 0;
+    const struct sandbox_options *o = s->options;
 
-    s->names[n++] = s->options->host;
+    s->hubs[0] = o->host;
+    for (size_t i = 0; o->hubs[i]; i++)
+        s->hubs[i + 1] = o->hubs[i];
+    for (size_t i = 0; s->hubs[i]; i++)
+        add_name(s, s->hubs[i]);
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-        if (!str_eq(fixed[i], s->options->host))
-            s->names[n++] = fixed[i];
-    for (size_t i = 0; s->options->addresses[i]; i++) {
-        bool known =
-            str_eq(s->options->addresses[i], "0.0.0.0") || str_eq(s->options->addresses[i], "::");
-
-        for (size_t k = 0; k < n; k++)
-            known = known || str_eq(s->names[k], s->options->addresses[i]);
-        if (!known)
-            s->names[n++] = s->options->addresses[i];
-    }
+        add_name(s, fixed[i]);
+    for (size_t i = 0; o->addresses[i]; i++)
+        if (!str_eq(o->addresses[i], "0.0.0.0") && !str_eq(o->addresses[i], "::"))
+            add_name(s, o->addresses[i]);
 }
 
 static int load_tls(struct sandbox *s, struct err *err)
@@ -70,6 +86,7 @@ static int load_tls(struct sandbox *s, struct err *err)
 
     if (!tls)
         return -1;
+    tls_server_ask_client(tls);
     tls_server_free(s->tls); /* connections keep what they began with */
     s->tls = tls;
     return 0;
@@ -89,7 +106,7 @@ static void on_renew(uv_timer_t *timer)
     if (!renewed)
         return;
     log_info("certs", "the server certificate was renewed");
-    clients_set_tls(s->hub.clients, s->tls);
+    mqtt_server_set_tls(s->hub.mqtt, s->tls);
     http_server_set_tls(s->hub.http, s->tls);
     if (s->registry)
         oci_registry_restart(s->registry);
@@ -126,10 +143,14 @@ static int write_record(struct sandbox *s, struct err *err)
     auto_wiped_buf struct buf text = {0};
     auto_free char *path = path_in(s, "sandbox.json");
     auto_free char *ca = path_in(s, "ca.pem");
+    cJSON *hubs;
 
     if (add_connection_string(s, record, "iothubowner", err) < 0 || add_dps(s, record, err) < 0)
         return -1;
     json_add_str(record, "host", s->options->host);
+    hubs = json_add_array(record, "hubs");
+    for (size_t i = 0; s->hubs[i]; i++)
+        json_push(hubs, cJSON_CreateString(s->hubs[i]));
     json_add_u64(record, "mqttPort", s->options->mqtt_port);
     json_add_u64(record, "httpsPort", s->options->https_port);
     json_add_str(record, "caFile", ca);
@@ -177,7 +198,7 @@ static int open_store(struct sandbox *s, struct err *err)
 
     if (store_open(path, &s->hub.store, err) < 0)
         return -1;
-    s->hub.auth = (struct auth){.store = s->hub.store, .names = s->names};
+    s->hub.auth = (struct auth){.store = s->hub.store, .hubs = s->hubs, .names = s->names};
     return auth_prepare(s->hub.store, err);
 }
 
@@ -186,7 +207,7 @@ static int listen_all(struct sandbox *s, struct err *err)
     const struct sandbox_options *o = s->options;
 
     for (size_t i = 0; o->addresses[i]; i++)
-        if (clients_listen(s->hub.clients, o->addresses[i], o->mqtt_port, s->tls, err) < 0 ||
+        if (mqtt_server_listen(s->hub.mqtt, o->addresses[i], o->mqtt_port, s->tls, err) < 0 ||
             http_server_listen_tls(s->hub.http, o->addresses[i], o->https_port, s->tls, err) < 0)
             return -1;
     return 0;
@@ -215,9 +236,25 @@ static int start_registry(struct sandbox *s, struct err *err)
     return oci_registry_start(s->hub.loop, &options, on_registry_ready, s, &s->registry, err);
 }
 
+/* The HTTPS port serves two: MQTT over WebSocket at its one address, REST at all others. */
+static void on_request(struct http_exchange *x, void *arg)
+{
+    struct hub *hub = arg;
+    const char *path = http_exchange_path(x);
+    char decoded[sizeof(WEBSOCKET_PATH)];
+    struct err err = {0};
+
+    if (!percent_decode(path, strlen(path), decoded, sizeof(decoded)) ||
+        !str_eq(decoded, WEBSOCKET_PATH))
+        rest_handle(x, hub);
+    else if (mqtt_server_websocket(hub->mqtt, x, &err) < 0)
+        http_reply_message(x, 400, "%s", err.msg);
+}
+
 static int open_parts(struct sandbox *s, struct err *err)
 {
-    static const struct http_limits limits = {.body_max = REST_BODY_MAX, .connections_max = 512};
+    /* As many as the MQTT port takes: devices come this way, too. */
+    static const struct http_limits limits = {.body_max = REST_BODY_MAX, .connections_max = 12000};
     struct hub *hub = &s->hub;
 
     if (take_folder(s, err) < 0 || certs_prepare(s->options->dir, s->names, NULL, err) < 0 ||
@@ -226,7 +263,12 @@ static int open_parts(struct sandbox *s, struct err *err)
     hub->events = events_new();
     hub->methods = methods_new(hub);
     hub->clients = clients_new(hub);
-    hub->http = http_server_new(hub->loop, &limits, rest_handle, hub);
+    hub->c2d = c2d_new(hub);
+    hub->followers = followers_new(hub);
+    s->owners[0] = hub->dps;
+    s->owners[1] = hub->clients;
+    hub->mqtt = mqtt_server_new(hub->loop, heads, s->owners, hub_commit, hub);
+    hub->http = http_server_new(hub->loop, &limits, on_request, hub);
     http_server_before_send(hub->http, hub_commit, hub);
     (void)uv_timer_init(hub->loop, &s->renew);
     s->renew.data = s;
@@ -241,8 +283,8 @@ int sandbox_open(uv_loop_t *loop, const struct sandbox_options *options, sandbox
     struct sandbox *s = xcalloc(1, sizeof(*s));
 
     s->options = options;
-    s->hubs[0] = options->host;
-    s->hub = (struct hub){.loop = loop, .host = options->host, .hubs = s->hubs};
+    s->hub = (struct hub){
+        .loop = loop, .host = options->host, .hubs = s->hubs, .c2d_lock_ms = options->c2d_lock_ms};
     s->ready = ready;
     s->arg = arg;
     s->lock = -1;
@@ -267,8 +309,11 @@ void sandbox_close(struct sandbox *s)
         return;
     oci_registry_stop(s->registry);
     http_server_free(s->hub.http);
-    clients_free(s->hub.clients);
+    mqtt_server_free(s->hub.mqtt);
+    followers_free(s->hub.followers);
+    c2d_free(s->hub.c2d);
     methods_free(s->hub.methods);
+    clients_free(s->hub.clients);
     events_free(s->hub.events);
     dps_free(s->hub.dps);
     store_close(s->hub.store);

@@ -10,13 +10,16 @@
 #include <uv.h>
 
 #define SANDBOX_ADDRESSES_MAX 8
+#define SANDBOX_HUBS_MAX      8 /* besides the first */
 
 struct sandbox_options {
     const char *dir;
-    const char *host;
+    const char *host;                                 /* the name of the first hub */
+    const char *hubs[SANDBOX_HUBS_MAX + 1];           /* names of further ones, NULL-terminated */
     const char *addresses[SANDBOX_ADDRESSES_MAX + 1]; /* to listen on, numeric, NULL-terminated */
     uint16_t mqtt_port, https_port;
     uint16_t registry_port; /* 0: none */
+    uint64_t c2d_lock_ms;   /* as in struct hub */
 };
 
 struct sandbox;

@@ -1,5 +1,6 @@
 /* What the hub must not forget, in SQLite: identities, their twins, the subscriptions of persistent
- * sessions, and the sandbox's own keys.
+ * sessions, the authorities of device certificates, and the sandbox's own keys. The messages that
+ * wait for devices have a header of their own, store_c2d.h.
  *
  * Writes gather in one transaction until store_commit(), which the servers call before they send
  * what promises them (see net_server.h). With synchronous=FULL it is on the disk then. Loop thread
@@ -35,7 +36,8 @@ struct identity {
     char generation[24];
     char managed_by[64];
     char status_reason[130];
-    char hub[64]; /* a device: the name of its hub where the sandbox has several; "": the first */
+    char hub[HUB_NAME_MAX]; /* a device: the name of its hub where the sandbox has several; "": the
+                               first */
     enum identity_auth auth;
     char primary_key[STORE_KEY_MAX], secondary_key[STORE_KEY_MAX];
     char primary_thumbprint[STORE_THUMBPRINT_MAX], secondary_thumbprint[STORE_THUMBPRINT_MAX];
@@ -73,7 +75,7 @@ int store_identity_get(struct store *s, const char *device, const char *module,
                        struct identity *ret, struct err *err);
 /* Creates or replaces; a new one gets an empty twin. */
 int store_identity_put(struct store *s, const struct identity *id, struct err *err);
-/* With its twin and session; a device with all of its modules. */
+/* With its twin and session; a device with all of its modules and the messages for it. */
 int store_identity_delete(struct store *s, const char *device, const char *module, struct err *err);
 /* Devices (DEVICE NULL) or the modules of one, in order of their names, at most MAX behind AFTER.
  */
@@ -94,6 +96,14 @@ int store_twin_put(struct store *s, const char *device, const char *module,
 int store_session_put(struct store *s, const char *device, const char *module, bool keep,
                       unsigned subs, struct err *err);
 bool store_session_get(struct store *s, const char *device, const char *module, unsigned *ret_subs);
+
+/* Certificates of authorities, PEM, by their thumbprints. count: all but BUT. */
+int store_authority_put(struct store *s, const char *thumbprint, const char *pem, struct err *err);
+int store_authority_delete(struct store *s, const char *thumbprint,
+                           struct err *err); /* ERR_NOT_FOUND */
+int store_authority_each(struct store *s, void (*fn)(void *arg, const char *pem), void *arg,
+                         struct err *err);
+int store_authority_count(struct store *s, const char *but, uint64_t *ret, struct err *err);
 
 /* Keys of the sandbox itself. ERR_NOT_FOUND where NAME was never set. */
 int store_secret_get(struct store *s, const char *name, struct secret *ret, struct err *err);

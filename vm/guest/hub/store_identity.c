@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/hub/store_c2d.h"
 
 #include <string.h>
 
@@ -185,6 +186,8 @@ int store_identity_delete(struct store *s, const char *device, const char *modul
     if (sqlite3_changes(s->db) == 0)
         return no_identity(device, module, err);
     if (store_change(s, query(s, Q_TWIN_DELETE, device, only), err) < 0)
+        return -1;
+    if (!only && store_c2d_forget(s, device, err) < 0)
         return -1;
     return store_change(s, query(s, Q_SESSION_DELETE, device, only), err);
 }

@@ -19,8 +19,10 @@ struct store_part {
     size_t n_queries;
 };
 
-extern const struct store_part store_identities; /* store_identity.c */
-extern const struct store_part store_dps;        /* store_dps.c */
+extern const struct store_part store_identities;  /* store_identity.c */
+extern const struct store_part store_messages;    /* store_c2d.c */
+extern const struct store_part store_authorities; /* store_authority.c */
+extern const struct store_part store_dps;         /* store_dps.c */
 
 /* Statement Q of PART with ?1 and ?2 bound; NULL binds null. Texts are borrowed until it is reset.
  */

@@ -6,20 +6,15 @@
 
 #include <string.h>
 
-#define BAG_TEXT_MAX 8192
+#define BAG_PROPERTY_MAX 8192 /* key and value */
 
-struct span {
-    const char *at;
-    size_t len;
-};
-
-static bool is(struct span s, const char *text)
+bool topic_span_is(struct topic_span s, const char *text)
 {
     return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
 }
 
 /* Cuts PREFIX off; false where S does not start with it. */
-static bool cut(struct span *s, const char *prefix)
+static bool cut(struct topic_span *s, const char *prefix)
 {
     size_t n = strlen(prefix);
 
@@ -31,10 +26,10 @@ static bool cut(struct span *s, const char *prefix)
 }
 
 /* Takes what stands before the next END (and END itself), or all the rest. */
-static struct span until(struct span *s, char end)
+static struct topic_span until(struct topic_span *s, char end)
 {
-    const char *at = memchr(s->at, end, s->len);
-    struct span part = {s->at, at ? (size_t)(at - s->at) : s->len};
+    const char *at = s->len > 0 ? memchr(s->at, end, s->len) : NULL;
+    struct topic_span part = {s->at, at ? (size_t)(at - s->at) : s->len};
     size_t skip = part.len + (at ? 1 : 0);
 
     s->at += skip;
@@ -42,7 +37,7 @@ static struct span until(struct span *s, char end)
     return part;
 }
 
-static bool to_text(struct span s, char *to, size_t size)
+static bool to_text(struct topic_span s, char *to, size_t size)
 {
     if (s.len >= size)
         return false;
@@ -51,34 +46,35 @@ static bool to_text(struct span s, char *to, size_t size)
     return true;
 }
 
-static bool to_number(struct span s, uint64_t max, uint64_t *ret)
+static bool to_number(struct topic_span s, uint64_t max, uint64_t *ret)
 {
     char digits[24];
 
     return s.len > 0 && to_text(s, digits, sizeof(digits)) && str_to_u64(digits, max, ret);
 }
 
+/* ---- topics ---- */
+
 /* "?$rid=...&$version=..." */
-static bool parse_query(struct span rest, struct topic *t)
+static bool parse_query(struct topic_span rest, struct topic *t)
 {
     if (!cut(&rest, "?"))
         return false;
     while (rest.len > 0) {
-        struct span part = until(&rest, '&');
+        struct topic_span part = until(&rest, '&');
 
         if (cut(&part, "$rid=")) {
-            if (!to_text(part, t->rid, sizeof(t->rid)))
-                return false;
+            t->rid = part;
         } else if (cut(&part, "$version=")) {
             t->has_version = true;
             if (!to_number(part, UINT32_MAX, &t->version))
                 return false;
         }
     }
-    return true;
+    return t->rid.len > 0 && t->rid.len < TOPIC_RID_MAX;
 }
 
-static bool parse_service(struct span rest, struct topic *t)
+static bool parse_service(struct topic_span rest, struct topic *t)
 {
     uint64_t status;
 
@@ -94,16 +90,15 @@ static bool parse_service(struct span rest, struct topic *t)
     } else {
         return false;
     }
-    return parse_query(rest, t) && t->rid[0];
+    return parse_query(rest, t);
 }
 
-static bool parse_telemetry(struct span rest, struct topic *t)
+static bool parse_telemetry(struct topic_span rest, struct topic *t)
 {
     t->kind = TOPIC_TELEMETRY;
-    if (!to_text(until(&rest, '/'), t->device, sizeof(t->device)))
-        return false;
-    if (cut(&rest, "modules/") && !to_text(until(&rest, '/'), t->module, sizeof(t->module)))
-        return false;
+    t->device = until(&rest, '/');
+    if (cut(&rest, "modules/"))
+        t->module = until(&rest, '/');
     if (!cut(&rest, "messages/events"))
         return false;
     if (rest.len > 0 && !cut(&rest, "/"))
@@ -111,15 +106,14 @@ static bool parse_telemetry(struct span rest, struct topic *t)
     (void)cut(&rest, "?");
     if (rest.len > 0 && rest.at[rest.len - 1] == '/')
         rest.len--;
-    t->bag = rest.at;
-    t->bag_len = rest.len;
+    t->bag = rest;
     return topic_bag_each(rest.at, rest.len, NULL, NULL);
 }
 
 int topic_parse(const char *text, size_t len, struct topic *ret, struct err *err)
 {
-    struct span rest = {text, len};
-    struct topic t = {0};
+    struct topic_span rest = {text, len};
+    struct topic t = {.device.at = "", .module.at = "", .bag.at = "", .rid.at = ""};
     bool known = cut(&rest, "$iothub/") ? parse_service(rest, &t)
                                         : cut(&rest, "devices/") && parse_telemetry(rest, &t);
 
@@ -127,6 +121,21 @@ int topic_parse(const char *text, size_t len, struct topic *ret, struct err *err
         return err_set(err, ERR_INVALID, "a hub has no such topic");
     *ret = t;
     return 0;
+}
+
+/* ---- filters ---- */
+
+/* Whether FILTER, which must end with a multi-level wildcard, takes in everything below LEVELS. */
+static bool takes_in(struct topic_span filter, const char *const levels[], size_t n)
+{
+    for (size_t i = 0;; i++) {
+        struct topic_span level = until(&filter, '/');
+
+        if (topic_span_is(level, "#"))
+            return filter.len == 0 && i <= n;
+        if (i == n || !(topic_span_is(level, "+") || topic_span_is(level, levels[i])))
+            return false;
+    }
 }
 
 unsigned topic_filter(const char *text, size_t len, const char *device, const char *module)
@@ -139,30 +148,33 @@ unsigned topic_filter(const char *text, size_t len, const char *device, const ch
         {"$iothub/twin/PATCH/properties/desired/#", SUB_TWIN_DESIRED},
         {"$iothub/methods/POST/#", SUB_METHODS},
     };
-    struct span rest = {text, len};
+    const char *const devicebound[] = {"devices", device, "messages", "devicebound"};
+    const char *const inputs[] = {"devices", device, "modules", module, "inputs"};
+    struct topic_span filter = {text, len};
 
     for (size_t i = 0; i < ARRAY_LEN(service); i++)
-        if (is(rest, service[i].filter))
+        if (topic_span_is(filter, service[i].filter))
             return service[i].sub;
-    if (!cut(&rest, "devices/") || !cut(&rest, device) || !cut(&rest, "/"))
-        return 0;
-    if (!module[0])
-        return is(rest, "messages/devicebound/#") ? SUB_DEVICEBOUND : 0;
-    if (!cut(&rest, "modules/") || !cut(&rest, module) || !cut(&rest, "/"))
-        return 0;
-    return is(rest, "#") || is(rest, "inputs/#") ? SUB_INPUTS : 0;
+    if (module[0])
+        return takes_in(filter, inputs, ARRAY_LEN(inputs)) ? SUB_INPUTS : 0;
+    return takes_in(filter, devicebound, ARRAY_LEN(devicebound)) ? SUB_DEVICEBOUND : 0;
 }
+
+/* ---- user names ---- */
 
 /* The last segment of a user name: "?api-version=...&DeviceClientType=..." with or without the
  * question mark. */
-static bool parse_user_properties(struct span rest, struct topic_user *u)
+static bool parse_user_properties(struct topic_span rest, struct topic_user *u)
 {
     (void)cut(&rest, "?");
     while (rest.len > 0) {
-        struct span part = until(&rest, '&');
+        struct topic_span part = until(&rest, '&');
 
         if (cut(&part, "api-version=") &&
             !percent_decode(part.at, part.len, u->api_version, sizeof(u->api_version)))
+            return false;
+        if (cut(&part, "model-id=") &&
+            !percent_decode(part.at, part.len, u->model_id, sizeof(u->model_id)))
             return false;
     }
     return u->api_version[0] != '\0';
@@ -170,15 +182,15 @@ static bool parse_user_properties(struct span rest, struct topic_user *u)
 
 int topic_parse_user(const char *text, size_t len, struct topic_user *ret, struct err *err)
 {
-    struct span rest = {text, len};
+    struct topic_span rest = {text, len};
     struct topic_user u = {0};
-    struct span host = until(&rest, '/');
-    struct span device = until(&rest, '/');
-    struct span third = until(&rest, '/');
+    struct topic_span host = until(&rest, '/');
+    struct topic_span device = until(&rest, '/');
+    struct topic_span third = until(&rest, '/');
     bool is_module = rest.len > 0;
 
-    if (host.len == 0 || !to_text(device, u.device, sizeof(u.device)) ||
-        !identity_id_valid(u.device))
+    if (host.len == 0 || !to_text(host, u.host, sizeof(u.host)) ||
+        !to_text(device, u.device, sizeof(u.device)) || !identity_id_valid(u.device))
         return err_set(err, ERR_INVALID, "the user name is not HOST/DEVICE/?api-version=...");
     if (is_module && (!to_text(third, u.module, sizeof(u.module)) || !identity_id_valid(u.module)))
         return err_set(err, ERR_INVALID,
@@ -189,34 +201,45 @@ int topic_parse_user(const char *text, size_t len, struct topic_user *ret, struc
     return 0;
 }
 
+/* ---- property bags ---- */
+
+/* Decoding never makes text longer. An escape must not bring in what MQTT keeps out of topics. */
+static bool decode(struct topic_span s, char *to)
+{
+    return percent_decode(s.at, s.len, to, s.len + 1) && str_utf8_valid(to, strlen(to));
+}
+
 bool topic_bag_each(const char *bag, size_t len,
                     bool (*fn)(void *arg, const char *key, const char *value), void *arg)
 {
-    struct span rest = {bag, len};
+    struct topic_span rest = {bag, len};
+    char text[BAG_PROPERTY_MAX + 2];
 
     while (rest.len > 0) {
-        struct span part = until(&rest, '&');
-        bool has_value = memchr(part.at, '=', part.len) != NULL;
-        struct span key = until(&part, '=');
-        auto_buf struct buf both = {0};
+        struct topic_span part = until(&rest, '&');
+        struct topic_span key = part, value = part;
+        bool has_value = part.len > 0 && memchr(part.at, '=', part.len);
 
-        if (key.len == 0 && !has_value)
+        if (part.len == 0)
             continue;
-        if (key.len + part.len > BAG_TEXT_MAX)
+        if (part.len > BAG_PROPERTY_MAX)
             return false;
+        if (has_value)
+            key = until(&value, '=');
+        else
+            value.len = 0;
 
-        /* Decoding never makes text longer. */
-        char *name = buf_reserve(&both, key.len + part.len + 2);
-        char *value = name + key.len + 1;
+        char *decoded = text + key.len + 1;
 
-        if (!percent_decode(key.at, key.len, name, key.len + 1) ||
-            !percent_decode(part.at, part.len, value, part.len + 1))
+        if (!decode(key, text) || !decode(value, decoded))
             return false;
-        if (fn && !fn(arg, name, has_value ? value : NULL))
+        if (fn && !fn(arg, text, has_value ? decoded : NULL))
             return true;
     }
     return true;
 }
+
+/* ---- ids ---- */
 
 bool identity_id_valid(const char *id)
 {
@@ -226,7 +249,7 @@ bool identity_id_valid(const char *id)
         return false;
     for (; *id; id++)
         if (!((*id >= 'a' && *id <= 'z') || (*id >= 'A' && *id <= 'Z') ||
-              (*id >= '0' && *id <= '9') || strchr("-.+%_#*?!(),:=@$'", *id)))
+              (*id >= '0' && *id <= '9') || strchr("-.:+%_#*?!(),=@$'", *id)))
             return false;
     return true;
 }

@@ -10,22 +10,31 @@
 #include <stdint.h>
 
 #define IDENTITY_ID_MAX 130
+#define HUB_NAME_MAX    64 /* a hub's host name and its end */
+
+#define TOPIC_RID_MAX 80
+
+/* A part of a text, where it stands. */
+struct topic_span {
+    const char *at;
+    size_t len;
+};
+bool topic_span_is(struct topic_span s, const char *text);
 
 /* A topic that a client publishes to. */
 enum topic_kind { TOPIC_TELEMETRY, TOPIC_TWIN_GET, TOPIC_TWIN_REPORT, TOPIC_METHOD_REPLY };
 
 struct topic {
     enum topic_kind kind;
-    char device[IDENTITY_ID_MAX], module[IDENTITY_ID_MAX]; /* telemetry: as the topic names them */
-    const char *bag; /* telemetry: the property bag, still encoded, in the topic */
-    size_t bag_len;
-    char rid[80];
-    unsigned status;  /* method reply */
-    bool has_version; /* report: the version it is based on */
+    struct topic_span device, module; /* telemetry: as the topic names them */
+    struct topic_span bag;            /* telemetry: the property bag, still encoded */
+    struct topic_span rid;            /* shorter than TOPIC_RID_MAX */
+    unsigned status;                  /* method reply */
+    bool has_version;                 /* report: the version it is based on */
     uint64_t version;
 };
 
-/* ERR_INVALID where a hub knows no such topic. */
+/* RET points into TEXT. ERR_INVALID where a hub knows no such topic, or its bag is malformed. */
 int topic_parse(const char *text, size_t len, struct topic *ret, struct err *err);
 
 /* What can be subscribed to, as bits: a hub has no free topic space. */
@@ -35,20 +44,24 @@ enum topic_sub {
     SUB_METHODS = 4,
     SUB_DEVICEBOUND = 8,
     SUB_INPUTS = 16,
+    SUB_DEVICEBOUND_QOS1 = 32, /* messages to the device are to be acknowledged */
 };
 
-/* The bit of a filter that a client with this identity may subscribe to; 0 where it may not. */
+/* The bit of a filter that a client with this identity may subscribe to; 0 where it may not.
+ * Messages to the device have all the wider filters, too, that SDKs and samples use. */
 unsigned topic_filter(const char *text, size_t len, const char *device, const char *module);
 
 /* "{host}/{device}[/{module}]/[?]api-version=...&..." of a CONNECT. */
 struct topic_user {
+    char host[254]; /* with its port where it has one */
     char device[IDENTITY_ID_MAX], module[IDENTITY_ID_MAX];
     char api_version[40];
+    char model_id[260]; /* "" where it names none */
 };
 int topic_parse_user(const char *text, size_t len, struct topic_user *ret, struct err *err);
 
-/* Calls FN for each property of a bag, decoded, until it returns false. VALUE is NULL for a key
- * without '='. False where the bag is malformed. */
+/* Calls FN (may be NULL) for each property of a bag, decoded, until it returns false. VALUE is NULL
+ * for a key without '='. False where the bag is malformed. */
 bool topic_bag_each(const char *bag, size_t len,
                     bool (*fn)(void *arg, const char *key, const char *value), void *arg);
 
