@@ -24,7 +24,7 @@ struct dps_attestation {
     char keys[DPS_BOTH][STORE_KEY_MAX];
     enum dps_x509 x509;
     struct dps_cert certs[DPS_BOTH];             /* client, signing */
-    char authorities[DPS_BOTH][IDENTITY_ID_MAX]; /* by their names; "": none */
+    char authorities[DPS_BOTH][IDENTITY_ID_MAX]; /* thumbprint or name; "": none */
     char *endorsement_key, *storage_root_key;    /* base64; NULL: any */
 };
 

@@ -125,16 +125,42 @@ static int check_thumbprint(const struct dps_attestation *a, struct dps_grant *g
     return check_validity(&grant->cert, err);
 }
 
+struct references {
+    const struct dps_attestation *a;
+    struct buf *pem;
+};
+
+/* Azure refers to an authority by the name that it was uploaded with. Here they have none: it is
+ * its SHA-256 thumbprint, or its common name. */
+static void put_referred(void *arg, const char *pem)
+{
+    struct references *r = arg;
+    struct tls_cert_info info;
+
+    if (tls_cert_read(pem, strlen(pem), &info, NULL) < 0)
+        return;
+    for (size_t i = 0; i < DPS_BOTH; i++) {
+        const char *name = r->a->authorities[i];
+
+        if (name[0] && (!strcasecmp(name, info.sha256) || str_eq(name, info.common_name))) {
+            buf_puts(r->pem, pem);
+            return;
+        }
+    }
+}
+
 /* The authorities of an enrolment as PEM, appended. */
 static int put_authorities(struct dps *d, const struct dps_attestation *a, struct buf *to,
                            struct err *err)
 {
-    (void)d;
-    (void)err;
+    struct references references = {.a = a, .pem = to};
+
     for (size_t i = 0; i < DPS_BOTH; i++)
         if (a->certs[i].pem)
             buf_printf(to, "%s\n", a->certs[i].pem);
-    return 0;
+    if (a->x509 != DPS_X509_CA)
+        return 0;
+    return store_authority_each(d->hub->store, put_referred, &references, err);
 }
 
 static int check_chain(struct dps *d, const struct dps_attestation *a, const char *id,

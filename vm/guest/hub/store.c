@@ -25,8 +25,7 @@ static const struct store_part transactions = {
     .schema = "", .queries = queries, .n_queries = Q_COUNT};
 
 static const struct store_part *const parts[] = {
-    &transactions,      &store_identities, &store_messages,
-    &store_authorities, &store_dps,        &store_configurations,
+    &store_identities, &store_messages, &store_authorities, &store_dps, &store_configurations,
 };
 
 /* What brings a database of version N (its index) to version N + 1, before the schema is applied.
