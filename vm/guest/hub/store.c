@@ -42,8 +42,8 @@ static const char *const migrations[SCHEMA_VERSION] = {
 };
 
 static const struct store_kind hub_kind = {
-    .parts = parts + 1,
-    .n_parts = ARRAY_LEN(parts) - 1,
+    .parts = parts,
+    .n_parts = ARRAY_LEN(parts),
     .version = SCHEMA_VERSION,
     .migrations = migrations,
     .pragmas = "",
