@@ -10,6 +10,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +69,7 @@ static inline void peer_turn(struct peer *p)
     if (p->fd <= 0 || p->ended)
         return;
     peer_push(p);
+    (void)poll(&(struct pollfd){.fd = p->fd, .events = POLLIN}, 1, 1);
 
     ssize_t n = recv(p->fd, data, sizeof(data), MSG_DONTWAIT);
 
@@ -140,6 +143,7 @@ static inline struct peer peer_tcp(uint16_t port)
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct peer p = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
 
+    (void)setsockopt(p.fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     if (connect(p.fd, (struct sockaddr *)&to, sizeof(to)) < 0)
         abort();
     return p;

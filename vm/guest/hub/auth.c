@@ -224,23 +224,10 @@ static int check_certificate(const struct auth *a, const struct identity *id, co
 
 /* ---- clients ---- */
 
-static const struct {
-    const char *device, *module;
-} sas_methods =
-    {
-        "{\"scope\":\"device\",\"type\":\"sas\",\"issuer\":\"iothub\",\"acceptingIpFilterRule\":"
-        "null}",
-        "{\"scope\":\"module\",\"type\":\"sas\",\"issuer\":\"iothub\",\"acceptingIpFilterRule\":"
-        "null}",
-},
-  certificate_methods = {
-      "{\"scope\":\"device\",\"type\":\"x509Certificate\",\"issuer\":\"external\","
-      "\"acceptingIpFilterRule\":null}",
-      "{\"scope\":\"module\",\"type\":\"x509Certificate\",\"issuer\":\"external\","
-      "\"acceptingIpFilterRule\":null}",
-};
-static const char policy_method[] =
-    "{\"scope\":\"hub\",\"type\":\"sas\",\"issuer\":\"iothub\",\"acceptingIpFilterRule\":null}";
+/* How a client proved who it is, in IoT Hub's words. */
+#define METHOD(scope, type, issuer)                                             \
+    "{\"scope\":\"" scope "\",\"type\":\"" type "\",\"issuer\":\"" issuer "\"," \
+    "\"acceptingIpFilterRule\":null}"
 
 /* The device, when it exists and is enabled; a module's rights end with its device's. */
 static int enabled_device(const struct auth *a, const char *device, struct identity *ret,
@@ -271,14 +258,15 @@ static int check_token(const struct auth *a, const struct auth_proof *proof,
         return -1;
     grant->expiry_s = s.expiry_s + SAS_SKEW_S;
     if (s.policy[0]) {
-        grant->method = policy_method;
+        grant->method = METHOD("hub", "sas", "iothub");
         if (policy_rights(a, &s, &rights, err) < 0)
             return -1;
         return rights & RIGHT_DEVICE
                    ? 0
                    : err_set(err, ERR_AUTH, "policy %s may not connect devices", s.policy);
     }
-    grant->method = self->module[0] ? sas_methods.module : sas_methods.device;
+    grant->method =
+        self->module[0] ? METHOD("module", "sas", "iothub") : METHOD("device", "sas", "iothub");
     /* A module may sign with its device's key, as IoT Edge's own modules do. */
     if (!signed_by(&s, self) && !signed_by(&s, owner))
         return err_set(err, ERR_AUTH, "the token is not signed with a key of this identity");
@@ -304,7 +292,8 @@ int auth_client(const struct auth *a, const struct auth_proof *proof, const char
         break;
     case IDENTITY_SELF_SIGNED:
     case IDENTITY_CA:
-        grant.method = module[0] ? certificate_methods.module : certificate_methods.device;
+        grant.method = module[0] ? METHOD("module", "x509Certificate", "external")
+                                 : METHOD("device", "x509Certificate", "external");
         status = check_certificate(a, self, proof->tls, err);
         break;
     case IDENTITY_NONE:
