@@ -36,9 +36,9 @@ step() { # NAME COMMAND...: like check, in this shell
 config() { # TOP-LEVEL-LINES; the rest comes from standard input
     { printf '%s\ntrust_bundle_cert = "file://%s/hub/ca.pem"\n' "$1" "$work"; cat; } >"$work/config.toml"
 }
-edged_start() {
+edged_start() { # [OPTIONS...]
     berth-edged --config "$work/config.toml" --state-dir "$state" --mgmt-socket "$mgmt" --engine-socket "$work/no-engine" \
-        >>"$work/edged.log" 2>&1 &
+        "$@" >>"$work/edged.log" 2>&1 &
     edged_pid=$!
 }
 edged_stop() { # [SIGNAL]: its exit status
@@ -118,13 +118,11 @@ connects 'a symmetric key in a file' manual-1
 edged_stop
 check 'the former copy is gone' test ! -e "$state/keys/device-id.key"
 
-# A hub that lets nobody in without the device's certificate, and writes down what it is asked.
-fresh
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=x509-1 -keyout "$work/device.key" -out "$work/device.pem" 2>/dev/null
+# ---- certificates: a hub and a service that let nobody in without the device's own, and write down what they are asked
 cat >"$work/answer" <<'END'
 #!/bin/bash
 IFS= read -r line
-length=0
+length=0 status=200
 printf '%s\n' "${line%$'\r'}" >>"$1/asked"
 while IFS= read -r header && [ "${header%$'\r'}" ]; do
     case ${header,,} in
@@ -132,25 +130,47 @@ while IFS= read -r header && [ "${header%$'\r'}" ]; do
     authorization:*) printf 'authorization\n' >>"$1/asked" ;;
     esac
 done
-[ "$length" -eq 0 ] || head -c "$length" >>"$1/asked"
-body='{"moduleId":"$edgeAgent","deviceId":"x509-1","generationId":"7"}'
-printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' ${#body} "$body"
+[ "$length" -eq 0 ] || { head -c "$length"; echo; } >>"$1/asked"
+case $line in
+*/register*) status=202 body='{"operationId":"4.op","status":"assigning"}' ;;
+*/operations/*) body='{"operationId":"4.op","status":"assigned","registrationState":{"assignedHub":"localhost","deviceId":"x509-1"}}' ;;
+*) body='{"moduleId":"$edgeAgent","deviceId":"x509-1","generationId":"7"}' ;;
+esac
+printf 'HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nRetry-After: 1\r\nContent-Length: %d\r\n\r\n%s' $status ${#body} "$body"
 END
 chmod +x "$work/answer"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=x509-1 -keyout "$work/device.key" -out "$work/device.pem" 2>/dev/null
 socat "OPENSSL-LISTEN:1443,bind=127.0.0.1,reuseaddr,fork,cert=$work/hub/server.pem,key=$work/hub/server.key,cafile=$work/device.pem,verify=1" \
     EXEC:"$work/answer $work" 2>>"$work/socat.log" &
 helpers+=($!)
-printf '[provisioning]\nsource = "manual"\niothub_hostname = "localhost"\ndevice_id = "x509-1"\n[provisioning.authentication]\nmethod = "x509"
-identity_cert = "file://%s/device.pem"\nidentity_pk = "file://%s/device.key"\n' "$work" "$work" | config ''
-berth-edged --config "$work/config.toml" --state-dir "$state" --mgmt-socket "$mgmt" --engine-socket "$work/no-engine" --https-port 1443 \
-    >>"$work/edged.log" 2>&1 &
-edged_pid=$!
+certificate=$(printf 'identity_cert = "file://%s/device.pem"\nidentity_pk = "file://%s/device.key"' "$work" "$work")
+calls() { grep -oE '^(GET|PUT) [^?]*' "$work/asked" | tr '\n' ' '; }
+
+fresh
+printf '[provisioning]\nsource = "manual"\niothub_hostname = "localhost"\ndevice_id = "x509-1"\n[provisioning.authentication]\nmethod = "x509"\n%s\n' \
+    "$certificate" | config ''
+edged_start --https-port 1443
 check 'a certificate opens the hub, and the module gets its key' wait_until 20 logged 'the hub took the key of $edgeAgent'
 edged_stop
-check 'by the calls that Azure expects' same "$(grep -oE '^(GET|PUT) [^ ]*' "$work/asked" | tr '\n' ' ')" \
-    'GET /devices/x509-1/modules/$edgeAgent?api-version=2017-11-08-preview PUT /devices/x509-1/modules/$edgeAgent?api-version=2017-11-08-preview '
+check 'by the calls that Azure expects' same "$(calls)" 'GET /devices/x509-1/modules/$edgeAgent PUT /devices/x509-1/modules/$edgeAgent '
 check 'without a token' eval '! grep -q ^authorization "$work/asked"'
-check 'with a key of its own' jq -e '.authentication.type == "sas" and (.authentication.symmetricKey.primaryKey | length == 44)' <<<"$(grep -o '{.*}' "$work/asked")"
+check 'with a key of its own' jq -e '.authentication.type == "sas" and (.authentication.symmetricKey.primaryKey | length == 44)' \
+    <<<"$(grep -o '{.*}' "$work/asked")"
+fresh
+rm "$work/asked"
+scope=0ne1 dps_config '' x509 <<<"$certificate"
+sed -i 's|https://localhost|https://localhost:1443|' "$work/config.toml"
+edged_start --https-port 1443
+check 'a certificate opens the provisioning service and the hub' wait_until 20 logged 'the hub took the key of $edgeAgent'
+check 'is told as what it is' info '.provisioning.type == "dps.x509" and .device_id == "x509-1"'
+edged_stop
+check 'its name is the registration id' same "$(calls)" "PUT /0ne1/registrations/x509-1/register GET /0ne1/registrations/x509-1/operations/4.op \
+GET /devices/x509-1/modules/\$edgeAgent PUT /devices/x509-1/modules/\$edgeAgent "
+check 'without a token, too' eval '! grep -q ^authorization "$work/asked"'
+sed -i 's|device.key|cert.key|' "$work/config.toml"
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/cert.key" 2>/dev/null
+said=$(berth-edged --check-config "$work/config.toml" 2>&1)
+check 'a key that does not fit its certificate is found out' grep -q 'identity_cert and identity_pk do not fit' <<<"$said"
 
 # ---- provisioning service: key
 fresh
@@ -189,14 +209,23 @@ step 'the hub starts again' hub_start
 # ---- another device
 dps_config reg-1 symmetric_key <<<"symmetric_key = { value = \"$key\" }"
 connects 'a running device' reg-1
+step 'is deleted in the hub' hub_call DELETE /devices/reg-1 -H 'If-Match: "*"'
+before=$(asked)
+hub_kill
+step 'which is restarted' hub_start
+check 'it asks the service' wait_until 60 eval '[ "$(asked)" -gt "$before" ]'
+check 'which makes it again' wait_until 30 connected_as reg-1
 enrol_key reg-1 '{"deviceId": "moved-1"}' -H 'If-Match: *' >/dev/null
-hub_call DELETE /devices/reg-1 -H 'If-Match: *'
-check 'whose identity is withdrawn asks the service and ends to start anew' wait_until 60 edged_ends
+dps_call DELETE /registrations/reg-1
+hub_call DELETE /devices/reg-1 -H 'If-Match: "*"'
+hub_kill
+step 'the service has another place for it' hub_start
+check 'then it ends to start anew' wait_until 60 edged_ends
+edged_ends || kill -9 "$edged_pid"
 edged_wait
 check 'with the exit status that says so' same "$?" 154
-connects 'and is the other device then' moved-1
+connects 'and is the other device' moved-1
 edged_stop
-check 'it kept nothing of the former' eval '! grep -q reg-1 "$state/identities.json"'
 before=$(asked)
 step 'a key is enrolled' enrol_key reg-2 >/dev/null
 dps_config reg-2 symmetric_key <<<"symmetric_key = { value = \"$key\" }"
@@ -248,15 +277,6 @@ END
 connects 'through a proxy' reg-2
 check 'it asked the proxy for the service and the hub' eval 'grep -q "^CONNECT localhost:443$" "$work/proxied" && grep -q "^CONNECT localhost:8883$" "$work/proxied"'
 check 'with its name' grep -qi "^Proxy-Authorization: Basic $(printf user:secret | base64)" "$work/proxied"
-edged_stop
-
-# ---- provisioning service: certificate
-fresh
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=cert-1 -keyout "$work/cert.key" -out "$work/cert.pem" 2>/dev/null
-step "a certificate is enrolled" enrol cert-1 "$(jq -cn --rawfile pem "$work/cert.pem" '{type: "x509", x509: {clientCertificates: {primary: {certificate: $pem}}}}')" >/dev/null
-printf 'identity_cert = "file://%s/cert.pem"\nidentity_pk = "file://%s/cert.key"\n' "$work" "$work" | dps_config '' x509
-edged_start
-check 'a certificate of the provisioning service, its name the registration id' wait_until 20 info '.device_id == "cert-1"'
 edged_stop
 
 # ---- provisioning service: TPM

@@ -40,7 +40,7 @@ api() { # PATH [CURL-ARGS...]
     curl -s --max-time 20 --unix-socket "$mgmt" "http://m$path" "$@"
 }
 v='api-version=2022-08-03'
-info() { api "/systeminfo?$v" | jq -e "$1"; }
+info() { api "/systeminfo?$v" | jq -es ".[0] // error | $1"; }
 module() { api "/modules/$1?$v" | jq -e "$2"; }
 running() { module "$1" '.status.runtimeStatus.status == "running"'; }
 container_id() { podman_here inspect -f '{{.Id}}' "$1" 2>/dev/null; }
@@ -178,6 +178,16 @@ esac
 edged_stop
 check 'the hub is told of the end: 406' hub_reported edge-1 '.lastDesiredStatus.code == 406 and .modules.one.runtimeStatus == "unknown"'
 check 'its files are private' same "$(stat -c %a "$work/edged" "$work/edged/agent.json" "$work/edged/keys" "$work"/edged/keys/*.key "$work/edged/identities.json" | tr '\n' ' ')" '700 600 700 600 600 600 '
+
+# ---- another device
+write_config "$(hub_device edge-2)"
+check "the former device's module is there" podman_here container exists one
+edged_start
+check 'as another device, the former modules go first' wait_until 30 gone one
+hub_deploy edge-2 "$(m one)"
+check 'and its own come' wait_until 60 running one
+check 'with its own name' eval 'podman_here inspect -f "{{.Config.Env}}" one | grep -q IOTEDGE_DEVICEID=edge-2'
+edged_stop
 
 # ---- a hub that says no
 cloud_says() { # NAME STATE TEXT

@@ -2,6 +2,7 @@
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/io/tls_cert.h"
 #include "vm/guest/edged/config.h"
 
 #include <criterion/criterion.h>
@@ -388,6 +389,13 @@ static void put(const struct folder *f, const char *name, const char *text)
     cr_assert_eq(file_write(path, text, strlen(text), 0600, NULL), 0);
 }
 
+static void make_pair(const struct folder *f, const char *cert, const char *key)
+{
+    auto_free char *cert_path = xasprintf("%s/%s", f->path, cert);
+    auto_free char *key_path = xasprintf("%s/%s", f->path, key);
+    cr_assert_eq(tls_cert_make_self_signed(cert_path, key_path, "d1", 1, NULL), 0);
+}
+
 /* Loads TEXT, in which @ stands for the folder; its error's message, or "". */
 static const char *load(const struct folder *f, const char *text)
 {
@@ -422,8 +430,8 @@ Test(edged_config, reads_the_files_that_it_names)
     put(&f, "raw", "0123456789abcdef0123456789abcdef");
     put(&f, "text", KEY "\n");
     put(&f, "empty", "");
-    put(&f, "cert", "-----BEGIN CERTIFICATE-----\n");
-    put(&f, "pk", "-----BEGIN EC PRIVATE KEY-----\n");
+    make_pair(&f, "cert", "pk");
+    make_pair(&f, "cert2", "pk2");
     cr_assert_str_eq(load(&f, GOOD), "");
     cr_assert_str_eq(load(&f, SAS "device_id_pk = { uri = \"file://@/raw\" }\n"), "");
     says(&f, SAS "device_id_pk = { uri = \"file://@/none\" }\n", "none");
@@ -437,6 +445,8 @@ Test(edged_config, reads_the_files_that_it_names)
          "no PEM block of a certificate");
     says(&f, MANUAL("x509") "identity_cert = \"file://@/cert\"\nidentity_pk = \"file://@/cert\"\n",
          "no PEM block of a private key");
+    says(&f, MANUAL("x509") "identity_cert = \"file://@/cert\"\nidentity_pk = \"file://@/pk2\"\n",
+         "identity_cert and identity_pk do not fit");
     says(&f, "trust_bundle_cert = \"file://@/none\"\n" GOOD, "trust_bundle_cert: read ");
     says(&f, GOOD "[edge_ca]\ncert = \"file://@/cert\"\npk = \"file://@/none\"\n", "edge_ca.pk");
     says(&f, GOOD "[preloaded_keys]\nx = \"file://@/none\"\n", "preloaded_keys.x");

@@ -434,7 +434,7 @@ bool agent_module(const struct agent *a, const char *name, struct module_view *r
 
 const struct deployment *agent_deployment(const struct agent *a)
 {
-    return a->deployed ? &a->deployment : NULL;
+    return a->deployed && !a->purging ? &a->deployment : NULL;
 }
 
 enum deployment_code agent_status(const struct agent *a, uint64_t *ret_version,

@@ -6,6 +6,7 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/str.h"
+#include "core/io/tls.h"
 
 #include <string.h>
 
@@ -59,6 +60,17 @@ static int check_pem(const char *key, const char *path, const char *what, struct
                    str_eq(what, "CERTIFICATE") ? "certificate" : "private key");
 }
 
+/* Whether the certificate can be shown: both readable, without a password, and of each other. */
+static int check_pair(const char *cert, const char *key, struct err *err)
+{
+    struct tls_client *client = tls_client_new(NULL, err);
+    int status = client ? tls_client_show(client, cert, key, err) : -1;
+    tls_client_free(client);
+    if (status < 0 && err)
+        err->kind = ERR_INVALID;
+    return status < 0 ? err_wrap(err, "identity_cert and identity_pk do not fit") : 0;
+}
+
 static int check_payload(const char *path, struct err *err)
 {
     auto_buf struct buf text = {0};
@@ -77,7 +89,8 @@ static int check_provisioning(const struct config_provisioning *p, struct err *e
     if (p->key_file[0] && check_key("the key's uri", p->key_file, err) < 0)
         return -1;
     if (p->cert[0] && (check_pem("identity_cert", p->cert, "CERTIFICATE", err) < 0 ||
-                       check_pem("identity_pk", p->cert_key, "PRIVATE KEY", err) < 0))
+                       check_pem("identity_pk", p->cert_key, "PRIVATE KEY", err) < 0 ||
+                       check_pair(p->cert, p->cert_key, err) < 0))
         return -1;
     return p->payload[0] ? check_payload(p->payload, err) : 0;
 }
