@@ -147,19 +147,34 @@ static void make_fleet(void)
                    "second") "}");
 }
 
+/* How long one change of the whole fleet takes. */
+static int measure_change(void)
+{
+    uint64_t start = clock_mono_ms();
+
+    (void)call("PUT", "/configurations/first", "If-Match: *\r\n", "{\"priority\":3}");
+    return (int)(clock_mono_ms() - start) + 1;
+}
+
+#define ROUNDS_MIN 12
+#define ROUNDS_MAX 40
+
 /* Wherever it is killed, each deployment is there in all twins or in none. */
 static void test_kill(void)
 {
-    const unsigned rounds = 12;
-    unsigned first = 0, second = 0;
+    unsigned first = 0, second = 0, rounds = 0;
     char agent[40] = "", router[40] = "", module[40] = "", seen[200];
+    int change_ms;
 
     make_fleet();
+    change_ms = measure_change();
     srandom(7);
-    for (unsigned i = 0; i < rounds; i++) {
+    /* Until it was seen in both states: kills at any moment of up to two changes. */
+    while (rounds < ROUNDS_MIN || (rounds < ROUNDS_MAX && !(first && second))) {
         pid_t pid = start_changing();
 
-        (void)poll(NULL, 0, 50 + (int)(random() % 400)); /* the moment of the kill */
+        rounds++;
+        (void)poll(NULL, 0, (int)(random() % (3 * change_ms))); /* the moment of the kill */
         (void)hub_end(&hub, SIGKILL);
         waitpid(pid, NULL, 0);
         if (!report("the hub starts again", hub_start(&hub), hub.line))
@@ -167,10 +182,10 @@ static void test_kill(void)
         read_mark("$edgeAgent", "properties.desired.modules.m1.version", agent);
         read_mark("$edgeHub", "properties.desired.routes.r", router);
         read_mark("m1", "properties.desired.mark", module);
-        first += str_eq(agent, "first");
-        second += str_eq(agent, "second");
         if (!agent[0] || !str_eq(agent, router) || !str_eq(agent, module))
             break;
+        first += str_eq(agent, "first");
+        second += str_eq(agent, "second");
     }
     snprintf(seen, sizeof(seen), "'%s' '%s' '%s', %u and %u of %u", agent, router, module, first,
              second, rounds);

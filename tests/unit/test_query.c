@@ -79,23 +79,29 @@ Test(query, knows_what_it_needs_of_a_twin)
 {
     const struct {
         const char *text;
-        unsigned parts;
+        unsigned condition, row;
         bool modules, raw, grouped;
     } cases[] = {
-        {"SELECT * FROM devices", TWIN_ALL, false, false, false},
-        {"select * from Devices.Modules where moduleId='m'", TWIN_ALL, true, false, false},
-        {"SELECT deviceId FROM devices WHERE tags.a = 1", TWIN_TAGS, false, true, false},
-        {"SELECT deviceId AS d, properties.reported.x FROM devices", TWIN_REPORTED, false, true,
+        {"SELECT * FROM devices", 0, TWIN_ALL, false, false, false},
+        {"select * from Devices.Modules where moduleId='m'", 0, TWIN_ALL, true, false, false},
+        {"SELECT deviceId FROM devices WHERE tags.a = 1", TWIN_TAGS, 0, false, true, false},
+        {"SELECT deviceId AS d, properties.reported.x FROM devices", 0, TWIN_REPORTED, false, true,
          false},
-        {"SELECT COUNT() AS n FROM devices WHERE configurations.[[c]].status = 'Targeted'",
-         TWIN_CONFIGURATIONS, false, true, true},
+        {"SELECT properties.desired FROM devices", 0, TWIN_DESIRED | TWIN_METADATA, false, true,
+         false},
+        {"SELECT tags FROM devices WHERE is_defined(properties.desired.$metadata.a)",
+         TWIN_DESIRED | TWIN_METADATA, TWIN_TAGS, false, true, false},
+        {"SELECT tags.a, COUNT() AS n FROM devices WHERE configurations.[[c]].status = 'Targeted' "
+         "GROUP BY tags.a",
+         TWIN_CONFIGURATIONS, TWIN_TAGS, false, true, true},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         auto_query struct query *q = NULL;
 
         cr_assert_eq(query_parse(cases[i].text, &q, NULL), 0, "%s", cases[i].text);
-        cr_assert_eq(query_parts(q), cases[i].parts, "%s", cases[i].text);
+        cr_assert_eq(query_condition_parts(q), cases[i].condition, "%s", cases[i].text);
+        cr_assert_eq(query_row_parts(q), cases[i].row, "%s", cases[i].text);
         cr_assert_eq(query_over_modules(q), cases[i].modules, "%s", cases[i].text);
         cr_assert_eq(query_is_raw(q), cases[i].raw, "%s", cases[i].text);
         cr_assert_eq(query_is_grouped(q), cases[i].grouped, "%s", cases[i].text);

@@ -218,7 +218,7 @@ static int read_condition(const cJSON *body, const struct configuration *old,
     c->condition = xstrdup(item ? item->valuestring : old ? old->condition : "");
     if (query_parse_condition(c->condition, c->kind == CONFIGURATION_MODULE, &q, err) < 0)
         return err_wrap(err, "targetCondition");
-    c->follows_reports = query_parts(q) & TWIN_REPORTED;
+    c->follows_reports = query_condition_parts(q) & TWIN_REPORTED;
     return 0;
 }
 

@@ -99,14 +99,23 @@ static int parse_from(struct query_parser *p)
     return query_advance(p);
 }
 
+/* The condition itself. */
+static int parse_where_text(struct query_parser *p)
+{
+    unsigned selected = p->q->parts;
+
+    p->q->parts = 0;
+    p->q->where = query_parse_or(p);
+    p->q->condition_parts = p->q->parts;
+    p->q->parts = selected;
+    return p->q->where ? 0 : -1;
+}
+
 static int parse_where(struct query_parser *p)
 {
     if (!query_is_keyword(p, "WHERE"))
         return 0;
-    if (query_advance(p) < 0)
-        return -1;
-    p->q->where = query_parse_or(p);
-    return p->q->where ? 0 : -1;
+    return query_advance(p) < 0 ? -1 : parse_where_text(p);
 }
 
 static int parse_group(struct query_parser *p)
@@ -184,8 +193,7 @@ static int parse_condition(struct query_parser *p, bool modules)
         return 0;
     if (query_is_symbol(p, "*"))
         return query_advance(p) < 0 ? -1 : parse_end(p);
-    p->q->where = query_parse_or(p);
-    return p->q->where ? parse_end(p) : -1;
+    return parse_where_text(p) < 0 ? -1 : parse_end(p);
 }
 
 /* ---- whole ---- */
@@ -259,7 +267,12 @@ uint64_t query_top(const struct query *q)
     return q->top;
 }
 
-unsigned query_parts(const struct query *q)
+unsigned query_condition_parts(const struct query *q)
+{
+    return q->condition_parts;
+}
+
+unsigned query_row_parts(const struct query *q)
 {
     return q->parts;
 }

@@ -35,8 +35,9 @@ bool query_is_raw(const struct query *q);
 /* Rows are made of all twins together: query_groups_*(), else query_row(). */
 bool query_is_grouped(const struct query *q);
 uint64_t query_top(const struct query *q); /* UINT64_MAX where it says nothing */
-/* Parts of a twin that it looks at: bits of enum twin_part. */
-unsigned query_parts(const struct query *q);
+/* Parts of a twin that its condition and its rows look at: bits of enum twin_part. */
+unsigned query_condition_parts(const struct query *q);
+unsigned query_row_parts(const struct query *q);
 
 /* TWIN is the JSON that the service API shows; parts that the query does not look at may be
  * missing. */

@@ -64,20 +64,22 @@ static int check_condition_path(struct query_parser *p, const char *first, const
                        "status, capabilities or scopes");
 }
 
-static unsigned parts_of(const char *first, const char *second)
+/* SECOND and THIRD are "" where the path is shorter. */
+static unsigned parts_of(const char *first, const char *second, const char *third)
 {
+    unsigned meta = third[0] && !str_eq(third, "$metadata") ? 0 : TWIN_METADATA;
+
     if (str_eq(first, "tags"))
         return TWIN_TAGS;
     if (str_eq(first, "configurations"))
         return TWIN_CONFIGURATIONS;
     if (!str_eq(first, "properties"))
         return 0;
-    return str_eq(second, "desired")    ? TWIN_DESIRED
-           : str_eq(second, "reported") ? TWIN_REPORTED
-                                        : TWIN_DESIRED | TWIN_REPORTED;
+    return str_eq(second, "desired")    ? TWIN_DESIRED | meta
+           : str_eq(second, "reported") ? TWIN_REPORTED | meta
+                                        : TWIN_DESIRED | TWIN_REPORTED | TWIN_METADATA;
 }
 
-/* A name behind a dot: "b" or "[[b]]". */
 int query_read_member(struct query_parser *p)
 {
     const char *from = p->text + ++p->at;
@@ -104,7 +106,7 @@ int query_read_member(struct query_parser *p)
 /* The token is its first word; nothing was read behind it yet, so that its names stay together. */
 int query_read_path(struct query_parser *p, struct query_path *ret)
 {
-    const char *first = p->token.text, *second = "";
+    const char *first = p->token.text, *second = "", *third = "";
     char *own = p->room - strlen(first) - 1;
 
     *ret = (struct query_path){.names = first, .n = 1};
@@ -120,9 +122,11 @@ int query_read_path(struct query_parser *p, struct query_path *ret)
             str_eq(first, "x509Thumbprint"))
             spell(own + strlen(first) + 1, inner_members, ARRAY_LEN(inner_members));
     }
+    if (ret->n > 2)
+        third = second + strlen(second) + 1;
     if (p->condition && check_condition_path(p, first, second) < 0)
         return -1;
-    p->q->parts |= parts_of(first, second);
+    p->q->parts |= parts_of(first, second, third);
     return query_advance(p);
 }
 

@@ -93,7 +93,8 @@ struct query {
     bool modules;
     bool nothing; /* an empty target condition */
     uint64_t top;
-    unsigned parts;
+    unsigned parts; /* of a twin, of what was read so far */
+    unsigned condition_parts;
 };
 
 bool query_path_equal(const struct query_path *a, const struct query_path *b);

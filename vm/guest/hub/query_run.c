@@ -1,5 +1,5 @@
-/* See query_run.h. A walk reads a twin's row and makes JSON only of the parts that the query looks
- * at. */
+/* See query_run.h. A walk makes JSON only of the parts of a twin that the condition looks at, and
+ * of what a row needs where it is true. */
 #include "vm/guest/hub/query_run.h"
 
 #include "core/azure/base64.h"
@@ -19,6 +19,7 @@ struct run {
     const struct query *q;
     /* A match; false ends the walk. */
     bool (*match)(struct run *r, const struct identity *id, const cJSON *twin);
+    bool rows_needed; /* MATCH looks at more than the condition does */
     struct query_cursor *cursor;
     struct query_groups *groups;
     cJSON *rows;
@@ -35,13 +36,19 @@ struct run {
 static bool on_twin(void *arg, const struct identity *id, const struct twin_row *t)
 {
     struct run *r = arg;
+    unsigned first = query_condition_parts(r->q), parts = first | query_row_parts(r->q);
     auto_json cJSON *twin = NULL;
+    auto_json cJSON *whole = NULL;
 
-    if (twins_document(r->hub, id, t, query_parts(r->q), &twin, &r->err) < 0) {
-        r->failed = true;
+    r->failed = twins_document(r->hub, id, t, first, &twin, &r->err) < 0;
+    if (r->failed)
         return false;
-    }
-    return query_matches(r->q, twin) ? r->match(r, id, twin) : true;
+    if (!query_matches(r->q, twin))
+        return true;
+    if (!r->rows_needed || parts == first)
+        return r->match(r, id, twin);
+    r->failed = twins_document(r->hub, id, t, parts, &whole, &r->err) < 0;
+    return !r->failed && r->match(r, id, whole);
 }
 
 static int walk(struct run *r, const char *hub_key, const char *device, const char *module,
@@ -100,6 +107,7 @@ static int grouped_page(struct run *r, const char *hub_key, cJSON **ret, bool *r
 
     r->groups = groups;
     r->match = add_to_group;
+    r->rows_needed = true;
     if (walk(r, hub_key, "", "", err) < 0)
         return -1;
     total = query_groups_count(groups);
@@ -120,7 +128,8 @@ int query_page(struct hub *hub, const char *hub_key, const struct query *q,
 {
     auto_json cJSON *rows = NULL;
     struct query_cursor from = *cursor;
-    struct run r = {.hub = hub, .q = q, .match = add_row, .cursor = cursor, .max = max};
+    struct run r = {
+        .hub = hub, .q = q, .match = add_row, .rows_needed = true, .cursor = cursor, .max = max};
 
     if (query_is_grouped(q))
         return grouped_page(&r, hub_key, ret, ret_more, err);

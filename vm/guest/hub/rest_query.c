@@ -24,7 +24,7 @@ static int run(struct rest *r, cJSON **ret, struct err *err)
     auto_buf struct buf next = {0};
     struct query_cursor cursor = {0};
     const char *text = NULL;
-    uint64_t max;
+    uint64_t max = 0;
     bool more = false;
 
     if (json_need_str(r->body, "query", &text, err) < 0 || read_page_size(r, &max, err) < 0 ||

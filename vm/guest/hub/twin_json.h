@@ -20,7 +20,8 @@ enum twin_part {
     TWIN_DESIRED = 2,
     TWIN_REPORTED = 4,
     TWIN_CONFIGURATIONS = 8,
-    TWIN_ALL = 15,
+    TWIN_METADATA = 16, /* of the sections that are shown */
+    TWIN_ALL = 31,
 };
 
 /* Checks what a twin section or a patch to one may hold: an object, at most 10 levels, keys,

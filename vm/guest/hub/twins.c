@@ -79,21 +79,30 @@ int twins_read(struct hub *hub, const char *device, const char *module, struct b
     return 0;
 }
 
-/* A section with its metadata and version, as the service sees it. */
-static int show_section(const char *text, const char *meta_text, uint64_t version,
-                        uint64_t since_ms, cJSON *to, const char *name, struct err *err)
+/* Of a section of which nothing was said yet, SINCE_MS is the time. */
+static int show_metadata(const char *text, uint64_t since_ms, cJSON *to, struct err *err)
 {
-    auto_json cJSON *section = parse_own(text, err);
-    auto_json cJSON *meta = parse_own(meta_text, err);
+    auto_json cJSON *meta = parse_own(text, err);
     char when[CLOCK_TEXT_MAX];
 
-    if (!section || !meta)
+    if (!meta)
         return -1;
     if (!json_get(meta, "$lastUpdated")) {
         clock_format(when, sizeof(when), since_ms);
         json_add_str(meta, "$lastUpdated", when);
     }
-    json_add(section, "$metadata", steal(meta));
+    json_add(to, "$metadata", steal(meta));
+    return 0;
+}
+
+/* A section with its version and, where META is not NULL, its metadata, as the service sees it. */
+static int show_section(const char *text, const char *meta, uint64_t version, uint64_t since_ms,
+                        cJSON *to, const char *name, struct err *err)
+{
+    auto_json cJSON *section = parse_own(text, err);
+
+    if (!section || (meta && show_metadata(meta, since_ms, section, err) < 0))
+        return -1;
     json_add_u64(section, "$version", version);
     json_add(to, name, steal(section));
     return 0;
@@ -160,11 +169,14 @@ int twins_document(struct hub *hub, const struct identity *id, const struct twin
     }
 
     cJSON *properties = json_add_obj(out, "properties");
+    bool meta = parts & TWIN_METADATA;
 
-    if ((parts & TWIN_DESIRED && show_section(t->desired, t->desired_meta, t->desired_version,
-                                              id->created_ms, properties, "desired", err) < 0) ||
-        (parts & TWIN_REPORTED && show_section(t->reported, t->reported_meta, t->reported_version,
-                                               id->created_ms, properties, "reported", err) < 0))
+    if ((parts & TWIN_DESIRED &&
+         show_section(t->desired, meta ? t->desired_meta : NULL, t->desired_version, id->created_ms,
+                      properties, "desired", err) < 0) ||
+        (parts & TWIN_REPORTED &&
+         show_section(t->reported, meta ? t->reported_meta : NULL, t->reported_version,
+                      id->created_ms, properties, "reported", err) < 0))
         return -1;
     *ret = steal(out);
     return 0;
