@@ -43,7 +43,6 @@ static bool ask(struct link *l, const char *topic, const char *payload, struct b
                 cJSON **ret)
 {
     auto_buf struct buf packet = {0};
-    auto_buf struct buf body = {0};
     bool acknowledged = false, answered = false;
 
     *ret = NULL;
