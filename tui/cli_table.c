@@ -111,7 +111,7 @@ static const struct cli_option connection_options[] = {
     {0},
 };
 static const struct cli_option provision_sandbox_options[] = {
-    {"device", 0, "ID", "the device to be; made where there is none (default: the VM's name)"},
+    {"device", 0, "ID", "the device; made where there is none (default: as the VM)"},
     {"no-sample", 0, NULL, "deploy no sample modules: it has a deployment already"},
     {0},
 };
