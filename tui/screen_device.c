@@ -127,8 +127,8 @@ static bool device_reply(struct ui *ui, void *state, const struct reply *reply)
         return true;
     }
     if (reply->kind == REPLY_DONE && !reply->err && str_starts(reply->what, "delete")) {
-        ui_pop(ui);
         ui_toast(ui, LIGHT_OK, "%s is deleted", v->id);
+        ui_pop(ui); /* V is gone */
         return true;
     }
     return false;
