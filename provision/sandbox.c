@@ -62,8 +62,10 @@ static void read_hubs(const cJSON *array, struct sandbox_record *r)
         if (cJSON_IsString(item) && r->n_hubs < ARRAY_LEN(r->hubs))
             str_sanitise_to(r->hubs[r->n_hubs++], sizeof(r->hubs[0]), item->valuestring);
     }
-    if (!r->n_hubs)
-        STR_SET(r->hubs[r->n_hubs++], r->host);
+    if (r->n_hubs)
+        return;
+    r->n_hubs = 1;
+    STR_SET(r->hubs[0], r->host);
 }
 
 static int parse_record(const cJSON *root, struct sandbox_record *r, struct err *err)

@@ -101,5 +101,7 @@ int cli_provision_sandbox(struct cli *cli)
     json_add_str(params, "vm", name);
     if (device)
         json_add_str(params, "deviceId", device);
+    if (cli_args_has(cli->args, "no-sample"))
+        json_add_bool(params, "sample", false);
     return cli_job_run(cli, "provision.sandbox", params);
 }

@@ -111,7 +111,10 @@ static const struct cli_option connection_options[] = {
     {0},
 };
 static const struct cli_option provision_sandbox_options[] = {
-    {"device", 0, "ID", "name of the device"}, {0}};
+    {"device", 0, "ID", "the device; made where there is none (default: as the VM)"},
+    {"no-sample", 0, NULL, "deploy no sample modules: it has a deployment already"},
+    {0},
+};
 static const struct cli_option logs_options[] = {
     {"follow", 'f', NULL, "go on as lines come, until interrupted"},
     {"tail", 0, "N", "begin with the last N lines"},

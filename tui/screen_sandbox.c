@@ -402,7 +402,8 @@ static void next_hub(struct ui *ui, struct sandbox_view *v)
     size_t i = 0;
     while (i < b->n_hubs && !str_eq(b->hubs[i].host, view->hub))
         i++;
-    STR_SET(view->hub, b->hubs[(i + 1) % b->n_hubs].host);
+    i = i + 1 < b->n_hubs ? i + 1 : 0;
+    STR_SET(view->hub, b->hubs[i].host);
     forget(v);
     v->other_hub = v->asked_devices;
     sandbox_tick(ui, v);

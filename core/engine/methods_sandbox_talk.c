@@ -10,9 +10,9 @@
 #include "provision/hub_body.h"
 #include "provision/hub_read.h"
 
-#define MESSAGE_MAX     (64U << 10) /* as IoT Hub's */
-#define METHOD_MS       30000       /* a device has so long, unless told otherwise */
-#define ANSWER_EXTRA_MS 15000       /* what the hub may need besides */
+#define MESSAGE_MAX     (64UL << 10) /* as IoT Hub's */
+#define METHOD_MS       30000        /* a device has so long, unless told otherwise */
+#define ANSWER_EXTRA_MS 15000        /* what the hub may need besides */
 #define QUERY_ROWS      1000
 #define QUERY_BODY_MAX  (2U << 20)
 #define QUERY_PAGE      100
@@ -52,7 +52,7 @@ void sandbox_send(struct request *req, const cJSON *params)
     auto_buf struct buf text = {0};
     json_print(&text, message);
     if (json_need_str(params, "body", &body, &err) == 0 && text.len > 2 * MESSAGE_MAX)
-        err_set(&err, ERR_INVALID, "the message is larger than %u KiB", MESSAGE_MAX / 1024);
+        err_set(&err, ERR_INVALID, "the message is larger than %lu KiB", MESSAGE_MAX / 1024);
     if (err.kind) {
         sandbox_call_fail(c, &err);
         return;
@@ -184,9 +184,9 @@ static void on_rows(void *arg, const char *text, size_t len, const struct err *e
     struct query *q = c->data;
     struct err bad = {0};
     auto_json cJSON *page = err ? NULL : json_parse(text, len, &bad);
-    if (!err && page && !cJSON_IsArray(page))
+    if (page && !cJSON_IsArray(page))
         err_set(&bad, ERR_PROTOCOL, "the hub's answer is no list");
-    if (err || bad.kind) {
+    if (!page || bad.kind) {
         sandbox_call_fail(c, err ? err : &bad);
         return;
     }

@@ -16,13 +16,14 @@
 
 #include <inttypes.h>
 
-#define STREAMS_MAX 16
-#define POLL_S      20         /* the sandbox waits so long for an event */
-#define AGAIN_MS    1000       /* to look again for a sandbox that is gone, or that does not wait */
-#define ANSWER_MAX  (8U << 20) /* what it sends at once is about 1.5 MiB */
-#define QUEUE_MAX   (512U << 10)     /* bytes that wait for the client: then its stream waits */
-#define BATCH_BYTES (256U << 10)     /* of entries; more goes out in several messages */
-#define NEWEST      (UINT64_MAX / 4) /* behind every event: asks for the number of the last one */
+#define STREAMS_MAX   16
+#define POLL_LIMIT_MS 30000 /* then it does not answer */
+#define POLL_S        20    /* the sandbox waits so long for an event */
+#define AGAIN_MS      1000  /* to look again for a sandbox that is gone, or that does not wait */
+#define ANSWER_MAX    (8U << 20)       /* what it sends at once is about 1.5 MiB */
+#define QUEUE_MAX     (512U << 10)     /* bytes that wait for the client: then its stream waits */
+#define BATCH_BYTES   (256U << 10)     /* of entries; more goes out in several messages */
+#define NEWEST        (UINT64_MAX / 4) /* behind every event: asks for the number of the last one */
 
 enum stream_trouble { TROUBLE_NONE, TROUBLE_GONE, TROUBLE_SILENT };
 
@@ -311,7 +312,7 @@ static void poll_start(struct stream *s)
                                              .path = "sandbox/events",
                                              .query = query,
                                              .body_max = ANSWER_MAX,
-                                             .timeout_ms = (POLL_S + 10) * 1000};
+                                             .timeout_ms = POLL_LIMIT_MS};
     hub_rest_send(s->rest, &request, on_polled, s);
 }
 

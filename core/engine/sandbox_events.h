@@ -27,12 +27,12 @@ struct sandbox_events_request {
 
 /* Entries come as event.sandbox {stream, entries, end?, error?}; the first not before this
  * returned. RET_ID has SANDBOX_STREAM_MAX bytes. ERR_UNREACHABLE where no sandbox runs. */
-int sandbox_events_open(struct sandbox_events *s, const struct sandbox_events_request *request,
+int sandbox_events_open(struct sandbox_events *all, const struct sandbox_events_request *request,
                         char *ret_id, struct err *err);
 /* Fine where it is over already. */
-void sandbox_events_close(struct sandbox_events *s, uint64_t client, const char *id);
+void sandbox_events_close(struct sandbox_events *all, uint64_t client, const char *id);
 
-void sandbox_events_client_gone(struct sandbox_events *s, uint64_t client);
-void sandbox_events_client_drained(struct sandbox_events *s, uint64_t client);
+void sandbox_events_client_gone(struct sandbox_events *all, uint64_t client);
+void sandbox_events_client_drained(struct sandbox_events *all, uint64_t client);
 
 #endif

@@ -132,8 +132,9 @@ static void sandbox_look(struct sandbox_state *s)
     if (sandbox_load(&r, NULL) == 0 && sandbox_alive(&r)) {
         s->status.light = LIGHT_OK;
         STR_SET(s->status.host, r.host);
-        for (size_t i = 0; i < r.n_hubs && i < MODEL_HUBS_MAX; i++)
-            STR_SET(s->status.hubs[s->status.n_hubs++].host, r.hubs[i]);
+        s->status.n_hubs = r.n_hubs < MODEL_HUBS_MAX ? r.n_hubs : MODEL_HUBS_MAX;
+        for (size_t i = 0; i < s->status.n_hubs; i++)
+            STR_SET(s->status.hubs[i].host, r.hubs[i]);
         STR_SET(s->status.ca_file, r.ca_file);
         STR_SET(s->status.dps_host, r.dps_host);
         STR_SET(s->status.id_scope, r.id_scope);
