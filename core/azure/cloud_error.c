@@ -10,6 +10,11 @@
 #define CLOUD_TEXT_MAX 1024
 
 static const struct cloud_error cloud_errors[] = {
+    {"own_cert_expired", "the device's certificate expired",
+     "the device's own certificate has expired",
+     "it was not renewed in time; the machine's clock "
+     "is ahead",
+     "Check the clock; if it is right, give the device a new certificate.", false},
     /* The Device Provisioning Service: before the hub, whose codes it shares */
     {"dps_busy", "provisioning service is too busy|provisioning service answered 5",
      "the Device Provisioning Service is busy or has a fault of its own",

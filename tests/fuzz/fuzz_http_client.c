@@ -73,7 +73,10 @@ static bool on_data(void *arg, const char *data, size_t len)
 static void on_done(void *arg, int status, const struct buf *body, const struct err *err)
 {
     struct seen *s = arg;
+    char text[32];
     s->ends++;
+    if (http_call_header(s->call, "Retry-After", text, sizeof(text)))
+        assert(strlen(text) < sizeof(text));
     assert(body->len <= BODY_MAX && (err ? status == 0 : status >= 200));
 }
 

@@ -2,20 +2,9 @@
  * TLS in the same process: what is sent, what is waited for, what is tried again, and what is given
  * up. */
 #include "core/azure/dps_client.h"
-#include "core/azure/base64.h"
 #include "core/azure/derive.h"
-#include "core/base/clock.h"
-#include "core/base/file.h"
-#include "core/base/json.h"
-#include "core/base/mem.h"
-#include "core/base/str.h"
-#include "core/io/http_server.h"
-#include "core/io/tls_cert.h"
 #include "core/io/tls_stream.h"
-
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
+#include "tests/support/scripted.h"
 
 #define PORT 18943
 #define HOST "localhost:18943"
@@ -24,82 +13,14 @@
     "{\"operationId\":\"4.op\",\"status\":\"assigned\",\"registrationState\":{\"assignedHub\":" \
     "\"h.example\",\"deviceId\":\"d1\",\"substatus\":\"initialAssignment\"}}"
 #define ASSIGNING "{\"operationId\":\"4.op\",\"status\":\"assigning\"}"
-#define REQUESTS  16
-
-static char dir[] = "/tmp/berth-dps-XXXXXX";
-static uv_loop_t loop;
-static struct tls_server *tls;
-static int failures;
-
-/* ------------------------------------------------------------------------------- the service */
-
-struct reply {
-    int status; /* 0: none */
-    const char *body;
-    const char *retry_after;
-    const char *date;
-};
-
-struct request {
-    char *line; /* "PUT /path" */
-    char *body;
-    char *authorization; /* "" where none */
-    char client[65];     /* the certificate's name; "" where none was shown */
-    uint64_t at_ms;
-};
-
-static const struct reply *script;
-static size_t n_script;
-static struct request requests[REQUESTS];
-static size_t n_requests;
-
-static void on_request(struct http_exchange *x, void *arg)
-{
-    (void)arg;
-    size_t len = 0;
-    struct tls_cert_info peer;
-    const char *authorization = http_exchange_header(x, "Authorization");
-    const char *body = http_exchange_body(x, &len);
-    const struct reply *r = n_requests < n_script ? &script[n_requests] : &script[n_script - 1];
-    if (n_requests == REQUESTS)
-        abort();
-    struct request *seen = &requests[n_requests++];
-    seen->line = xasprintf("%s %s", http_exchange_method(x), http_exchange_path(x));
-    seen->body = xstrndup(len ? body : "", len);
-    seen->authorization = xstrdup(authorization ? authorization : "");
-    seen->at_ms = clock_mono_ms();
-    if (tls_peer(http_exchange_tls(x), &peer))
-        STR_SET(seen->client, peer.common_name);
-    if (!r->status)
-        return;
-    if (r->retry_after)
-        http_reply_header(x, "Retry-After", r->retry_after);
-    if (r->date)
-        http_reply_header(x, "Date", r->date);
-    http_reply(x, r->status, "application/json", r->body, strlen(r->body));
-}
-
-/* ------------------------------------------------------------------------------- a case */
 
 struct outcome {
     bool ended;
     struct dps_device device;
     struct err err;
 };
-
-static struct http_server *server;
 static struct outcome outcome;
-static const char *case_name;
-static bool case_failed;
-
-static void expect(bool good, const char *what)
-{
-    if (good || case_failed)
-        return;
-    case_failed = true;
-    failures++;
-    printf("not ok %s: %s (%zu requests; %s)\n", case_name, what, n_requests, outcome.err.msg);
-}
+static const struct request *const requests = scripted.requests;
 
 static void on_end(void *arg, const struct dps_device *device, const struct err *err)
 {
@@ -115,31 +36,21 @@ static void on_end(void *arg, const struct dps_device *device, const struct err 
 static struct dialer *new_dialer(const char *ca, const char *client)
 {
     struct err err;
-    auto_free char *path = xasprintf("%s/%s.pem", dir, ca);
-    struct dialer *dialer = dialer_tls_new(&loop, path, NULL, &err);
+    auto_free char *path = xasprintf("%s/%s.pem", scripted.dir, ca);
+    struct dialer *dialer = dialer_tls_new(&scripted.loop, path, NULL, &err);
     if (dialer && client) {
-        auto_free char *cert = xasprintf("%s/%s.pem", dir, client);
-        auto_free char *key = xasprintf("%s/%s.key", dir, client);
+        auto_free char *cert = xasprintf("%s/%s.pem", scripted.dir, client);
+        auto_free char *key = xasprintf("%s/%s.key", scripted.dir, client);
         if (dialer_tls_show(dialer, cert, key, &err) < 0)
             abort();
     }
     return dialer;
 }
 
-static void begin(const char *name, const struct reply *replies, size_t n)
+static void begin(const char *name, const struct reply *script, size_t n)
 {
-    case_name = name;
-    case_failed = false;
+    scripted_begin(name, script, n);
     outcome = (struct outcome){0};
-    script = replies;
-    n_script = n;
-    for (size_t i = 0; i < n_requests; i++) {
-        free(requests[i].line);
-        free(requests[i].body);
-        free(requests[i].authorization);
-        requests[i] = (struct request){0};
-    }
-    n_requests = 0;
 }
 
 static struct dps_options plain_options(struct dialer *dialer)
@@ -156,10 +67,10 @@ static struct dps_options plain_options(struct dialer *dialer)
 /* Until the registration has ended. */
 static void register_with(const struct dps_options *options)
 {
-    struct dps_client *c = dps_register(&loop, options, on_end, &outcome);
+    struct dps_client *c = dps_register(&scripted.loop, options, on_end, &outcome);
     expect(c && !outcome.ended, "it ended from inside");
     while (!outcome.ended)
-        (void)uv_run(&loop, UV_RUN_ONCE);
+        (void)uv_run(&scripted.loop, UV_RUN_ONCE);
 }
 
 static int sign_with_key(const void *arg, const void *text, size_t len, unsigned char ret[32],
@@ -180,12 +91,6 @@ static void run_key_case(const char *name, const struct reply *replies, size_t n
     dialer_tls_free(dialer);
 }
 
-static void done(void)
-{
-    if (!case_failed)
-        printf("ok %s\n", case_name);
-}
-
 static bool signed_with(const char *authorization, const char *key)
 {
     struct sas sas;
@@ -196,18 +101,6 @@ static bool signed_with(const char *authorization, const char *key)
 
 /* ------------------------------------------------------------------------------- cases */
 
-#define SILENCE     \
-    {               \
-        .status = 0 \
-    }
-#define SAY(code, text)                  \
-    {                                    \
-        .status = (code), .body = (text) \
-    }
-#define SAY_AFTER(s, code, text)                             \
-    {                                                        \
-        .status = (code), .body = (text), .retry_after = (s) \
-    }
 #define SCRIPT(...)                                      \
     static const struct reply replies[] = {__VA_ARGS__}; \
     const size_t n = sizeof(replies) / sizeof(replies[0])
@@ -220,24 +113,24 @@ static void test_key(void)
     expect(str_eq(outcome.device.hub, "h.example") && str_eq(outcome.device.id, "d1") &&
                str_eq(outcome.device.detail, "initialAssignment"),
            "wrong device");
-    expect(n_requests == 3, "not three requests");
+    expect(scripted.n == 3, "not three requests");
     expect(str_eq(requests[0].line, "PUT /0ne1/registrations/r%3A1/register"), requests[0].line);
     expect(str_eq(requests[0].body, "{\"registrationId\":\"r:1\"}"), requests[0].body);
     expect(str_eq(requests[2].line, "GET /0ne1/registrations/r%3A1/operations/4.op"),
            requests[2].line);
-    for (size_t i = 0; i < n_requests; i++)
+    for (size_t i = 0; i < scripted.n; i++)
         expect(signed_with(requests[i].authorization, KEY), "a wrong token");
     expect(requests[1].at_ms - requests[0].at_ms >= 1000, "it asked too early");
     expect(requests[2].at_ms - requests[1].at_ms >= 2000, "it asked too early again");
-    done();
+    scripted_done();
 }
 
 static void test_at_once(void)
 {
     SCRIPT(SAY(200, ASSIGNED));
     run_key_case("a service that assigns at once", replies, n);
-    expect(str_eq(outcome.device.hub, "h.example") && n_requests == 1, "not at once");
-    done();
+    expect(str_eq(outcome.device.hub, "h.example") && scripted.n == 1, "not at once");
+    scripted_done();
 }
 
 static void test_busy(void)
@@ -245,19 +138,19 @@ static void test_busy(void)
     SCRIPT(SAY_AFTER("1", 503, "{}"), SAY_AFTER("1", 202, ASSIGNING), SAY_AFTER("1", 429, "{}"),
            SAY(200, ASSIGNED));
     run_key_case("a busy service is asked again when it says", replies, n);
-    expect(str_eq(outcome.device.id, "d1") && n_requests == 4, "it gave up");
+    expect(str_eq(outcome.device.id, "d1") && scripted.n == 4, "it gave up");
     expect(str_starts(requests[1].line, "PUT") && str_starts(requests[3].line, "GET"),
            "not the same call again");
     expect(requests[1].at_ms - requests[0].at_ms >= 1000, "too early");
-    done();
+    scripted_done();
 }
 
 static void test_busy_for_ever(void)
 {
     SCRIPT(SAY_AFTER("1", 503, "{}"));
     run_key_case("a service that stays busy is given up", replies, n);
-    expect(outcome.err.kind == ERR_UNREACHABLE && n_requests == 2, "it went on");
-    done();
+    expect(outcome.err.kind == ERR_UNREACHABLE && scripted.n == 2, "it went on");
+    scripted_done();
 }
 
 static void test_refused(void)
@@ -266,9 +159,9 @@ static void test_refused(void)
             .body = "{\"errorCode\":401002,\"message\":\"Unauthorized\"}",
             .date = "Sat, 01 Jan 2050 00:00:00 GMT"});
     run_key_case("a refusal is final and blames a wrong clock", replies, n);
-    expect(outcome.err.kind == ERR_REMOTE && n_requests == 1, "not final");
+    expect(outcome.err.kind == ERR_REMOTE && scripted.n == 1, "not final");
     expect(strstr(outcome.err.hint, "behind"), "the clock is not blamed");
-    done();
+    scripted_done();
 }
 
 static void test_not_assigned(void)
@@ -278,15 +171,15 @@ static void test_not_assigned(void)
                     "\"errorMessage\":\"no hub\"}}"));
     run_key_case("an assignment that fails", replies, n);
     expect(outcome.err.kind == ERR_REMOTE && strstr(outcome.err.msg, "no hub"), "not told");
-    done();
+    scripted_done();
 }
 
 static void test_garbage(void)
 {
     SCRIPT(SAY(200, "<html>log in to the hotel's network</html>"));
     run_key_case("something else answers", replies, n);
-    expect(outcome.err.kind == ERR_PROTOCOL && n_requests == 1, "accepted");
-    done();
+    expect(outcome.err.kind == ERR_PROTOCOL && scripted.n == 1, "accepted");
+    scripted_done();
 }
 
 static void test_silence(void)
@@ -301,7 +194,7 @@ static void test_silence(void)
     register_with(&options);
     expect(outcome.err.kind == ERR_TIMEOUT, "no time-out");
     dialer_tls_free(dialer);
-    done();
+    scripted_done();
 }
 
 static void test_never_assigned(void)
@@ -315,9 +208,9 @@ static void test_never_assigned(void)
     uint64_t begun = clock_mono_ms();
     register_with(&options);
     expect(outcome.err.kind == ERR_TIMEOUT && strstr(outcome.err.msg, "in time"), "no time-out");
-    expect(clock_mono_ms() - begun < 5000 && n_requests >= 2, "at the wrong time");
+    expect(clock_mono_ms() - begun < 5000 && scripted.n >= 2, "at the wrong time");
     dialer_tls_free(dialer);
-    done();
+    scripted_done();
 }
 
 static void test_untrusted(void)
@@ -328,10 +221,10 @@ static void test_untrusted(void)
     struct dps_options options = plain_options(dialer);
     options.signer = &by_key;
     register_with(&options);
-    expect(outcome.err.kind == ERR_AUTH && n_requests == 0, "trusted");
+    expect(outcome.err.kind == ERR_AUTH && scripted.n == 0, "trusted");
     expect(strstr(outcome.err.msg, HOST), "it does not say whom");
     dialer_tls_free(dialer);
-    done();
+    scripted_done();
 }
 
 static void test_nobody(void)
@@ -346,7 +239,7 @@ static void test_nobody(void)
     register_with(&options);
     expect(outcome.err.kind == ERR_UNREACHABLE && strstr(outcome.err.msg, "connect"), "not told");
     dialer_tls_free(dialer);
-    done();
+    scripted_done();
 }
 
 static void test_certificate(void)
@@ -358,11 +251,11 @@ static void test_certificate(void)
     options.payload = "{\"site\": [1, 2]}";
     register_with(&options);
     expect(str_eq(outcome.device.id, "d1"), "an error");
-    for (size_t i = 0; i < n_requests; i++)
+    for (size_t i = 0; i < scripted.n; i++)
         expect(str_eq(requests[i].client, "r:1") && !*requests[i].authorization, "not shown");
     expect(strstr(requests[0].body, "\"payload\":{\"site\": [1, 2]}"), requests[0].body);
     dialer_tls_free(dialer);
-    done();
+    scripted_done();
 }
 
 static void test_cancel(void)
@@ -372,15 +265,15 @@ static void test_cancel(void)
     struct dialer *dialer = new_dialer("ca", NULL);
     struct dps_options options = plain_options(dialer);
     options.signer = &by_key;
-    struct dps_client *c = dps_register(&loop, &options, on_end, &outcome);
-    while (!n_requests)
-        (void)uv_run(&loop, UV_RUN_ONCE);
+    struct dps_client *c = dps_register(&scripted.loop, &options, on_end, &outcome);
+    while (!scripted.n)
+        (void)uv_run(&scripted.loop, UV_RUN_ONCE);
     dps_cancel(c);
     for (int i = 0; i < 20; i++)
-        (void)uv_run(&loop, UV_RUN_NOWAIT);
+        (void)uv_run(&scripted.loop, UV_RUN_NOWAIT);
     expect(!outcome.ended, "told");
     dialer_tls_free(dialer);
-    done();
+    scripted_done();
 }
 
 /* ------------------------------------------------------------------------------- TPM */
@@ -436,7 +329,7 @@ static void test_tpm(void)
 {
     SCRIPT(SAY(401, CHALLENGE), SAY_AFTER("1", 202, ASSIGNING), SAY(200, ASSIGNED_TPM));
     run_tpm_case("a TPM: names itself, answers the challenge, keeps the key", replies, n);
-    expect(str_eq(outcome.device.hub, "h") && n_requests == 3, "an error");
+    expect(str_eq(outcome.device.hub, "h") && scripted.n == 3, "an error");
     expect(strstr(requests[0].body,
                   "\"tpm\":{\"endorsementKey\":\"RUs=\",\"storageRootKey\":\"U1JL\"}") &&
                !*requests[0].authorization,
@@ -444,7 +337,7 @@ static void test_tpm(void)
     expect(!strstr(requests[1].body, "tpm") && signed_with(requests[1].authorization, "bm9uY2U="),
            "the challenge is not answered");
     expect(str_eq(chip.imported, "final"), "the key is not kept");
-    done();
+    scripted_done();
 }
 
 static void test_tpm_refused(void)
@@ -452,7 +345,7 @@ static void test_tpm_refused(void)
     SCRIPT(SAY(401, CHALLENGE), SAY(401, CHALLENGE));
     run_tpm_case("a TPM whose answer is not accepted", replies, n);
     expect(outcome.err.kind == ERR_REMOTE && strstr(outcome.err.msg, "did not accept"), "not told");
-    done();
+    scripted_done();
 }
 
 static void test_tpm_missing(void)
@@ -461,8 +354,8 @@ static void test_tpm_missing(void)
     chip.broken = true;
     run_tpm_case("no TPM", replies, n);
     chip.broken = false;
-    expect(outcome.err.kind == ERR_UNSUPPORTED && n_requests == 0, "not told");
-    done();
+    expect(outcome.err.kind == ERR_UNSUPPORTED && scripted.n == 0, "not told");
+    scripted_done();
 }
 
 static void test_wants_tpm(void)
@@ -471,30 +364,10 @@ static void test_wants_tpm(void)
     run_key_case("a key where the enrolment is a TPM's", replies, n);
     expect(outcome.err.kind == ERR_REMOTE && strstr(outcome.err.msg, "a TPM's enrolment"),
            "not told");
-    done();
+    scripted_done();
 }
 
 /* ------------------------------------------------------------------------------- main */
-
-static void make_certs(void)
-{
-    struct err err = {0};
-    const char *const names[] = {"localhost", NULL};
-    char path[8][64];
-    static const char *const files[] = {"ca.pem",     "ca.key",     "other.pem",  "other.key",
-                                        "server.pem", "server.key", "device.pem", "device.key"};
-    for (size_t i = 0; i < 8; i++)
-        (void)str_format(path[i], sizeof(path[i]), "%s/%s", dir, files[i]);
-    if (tls_cert_make_ca(path[0], path[1], "test", 2, &err) < 0 ||
-        tls_cert_make_ca(path[2], path[3], "other", 2, &err) < 0 ||
-        tls_cert_make_server(path[0], path[1], path[4], path[5], names, 2, &err) < 0 ||
-        tls_cert_make_self_signed(path[6], path[7], "r:1", 2, &err) < 0 ||
-        !(tls = tls_server_new(path[4], path[5], &err))) {
-        printf("not ok certificates: %s\n", err.msg);
-        exit(1);
-    }
-    tls_server_ask_client(tls);
-}
 
 int main(void)
 {
@@ -505,26 +378,8 @@ int main(void)
         test_certificate, test_tpm,     test_tpm_refused,  test_tpm_missing,
         test_wants_tpm,
     };
-    struct err err = {0};
-    (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    (void)signal(SIGPIPE, SIG_IGN);
-    if (!mkdtemp(dir))
-        return 1;
-    (void)uv_loop_init(&loop);
-    make_certs();
-    server = http_server_new(&loop, &(struct http_limits){0}, on_request, NULL);
-    if (http_server_listen_tls(server, "127.0.0.1", PORT, tls, &err) < 0) {
-        printf("not ok listen: %s\n", err.msg);
-        return 1;
-    }
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+    scripted_start(PORT);
+    for (size_t i = 0; i < ARRAY_LEN(tests); i++)
         tests[i]();
-    begin("end", NULL, 0);
-    http_server_free(server);
-    (void)uv_run(&loop, UV_RUN_DEFAULT);
-    if (uv_loop_close(&loop) < 0)
-        printf("not ok end: something is left in the loop\n"), failures++;
-    tls_server_free(tls);
-    (void)file_remove_tree(dir, NULL);
-    return failures ? 1 : 0;
+    return scripted_end();
 }

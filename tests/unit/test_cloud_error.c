@@ -26,6 +26,11 @@ ParameterizedTestParameters(cloud_error, explains_what_runtimes_say)
         {"certificate verify failed: certificate is not yet valid", "tls_clock"},
         {"proxy answered 407", "proxy_login"},
         {"IoT Hub answered 503", "hub_busy"},
+        {"the provisioning service refused the device's key or certificate (401, 401002: no)",
+         "dps_refused"},
+        {"the device's certificate expired on 2026-01-01: TLS: alert certificate expired",
+         "own_cert_expired"},
+        {"h.example knows no IoT Edge device d1", "device_unknown"},
         {"request 14013 failed by magic", ""},
         {"", ""},
     };

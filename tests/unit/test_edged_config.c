@@ -452,6 +452,21 @@ Test(edged_config, reads_the_files_that_it_names)
     says(&f, GOOD "[preloaded_keys]\nx = \"file://@/none\"\n", "preloaded_keys.x");
 }
 
+Test(edged_config, takes_the_registration_id_from_the_certificate)
+{
+    FOLDER;
+    auto_config struct config c = {0};
+    auto_free char *path = xasprintf("%s/config.toml", f.path);
+    make_pair(&f, "cert", "pk");
+    cr_assert_str_eq(load(&f,
+                          "[provisioning]\nsource = \"dps\"\nglobal_endpoint = \"https://x\"\n"
+                          "id_scope = \"0ne\"\nattestation = { method = \"x509\", identity_cert "
+                          "= \"file://@/cert\", identity_pk = \"file://@/pk\" }\n"),
+                     "");
+    cr_assert_eq(config_load(path, &c, NULL), 0);
+    cr_assert_str_eq(c.provisioning.registration_id, "d1");
+}
+
 Test(edged_config, reads_the_payload_and_what_is_told_about_the_machine)
 {
     FOLDER;

@@ -35,16 +35,20 @@ Test(provisioning, asks_the_service_as_the_mode_says)
 
 Test(provisioning, knows_one_question_from_another)
 {
-    struct config_provisioning p = {
-        .method = CONFIG_DPS_KEY, .dps = "dps.example:443", .id_scope = "0ne1"};
+    struct config_provisioning p = {.method = CONFIG_DPS_KEY,
+                                    .dps = "dps.example:443",
+                                    .id_scope = "0ne1",
+                                    .registration_id = "r1"};
     char first[DIGEST_HEX_SIZE], other[DIGEST_HEX_SIZE];
-    provisioning_source(&p, "r1", first);
-    provisioning_source(&p, "r1", other);
+    provisioning_source(&p, first);
+    provisioning_source(&p, other);
     cr_assert_str_eq(first, other);
-    provisioning_source(&p, "r2", other);
+    STR_SET(p.registration_id, "r2");
+    provisioning_source(&p, other);
     cr_assert_str_neq(first, other);
+    STR_SET(p.registration_id, "r1");
     p.method = CONFIG_DPS_TPM;
-    provisioning_source(&p, "r1", other);
+    provisioning_source(&p, other);
     cr_assert_str_neq(first, other);
 }
 

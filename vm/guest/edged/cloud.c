@@ -321,9 +321,9 @@ struct cloud *cloud_new(uv_loop_t *loop, const struct cloud_options *options,
     c->timer = timer_new(c);
     c->answer = timer_new(c);
     c->provisioning = provisioning_new(loop, options->config, options->credential,
-                                       options->state_dir, on_device, c, err);
-    const struct device *known = c->provisioning ? provisioning_known(c->provisioning) : NULL;
-    if (!c->provisioning || (known && bind_device(c, known, err) < 0)) {
+                                       options->state_dir, on_device, c);
+    const struct device *known = provisioning_known(c->provisioning);
+    if (known && bind_device(c, known, err) < 0) {
         cloud_free(c);
         return NULL;
     }

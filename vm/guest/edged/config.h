@@ -15,6 +15,8 @@
 #define CONFIG_NETWORK_DEFAULT "azure-iot-edge"
 #define CONFIG_PATH_MAX        512
 #define CONFIG_SOCKET_MAX      108
+#define CONFIG_CERT_MAX        (256U << 10) /* of a certificate's file */
+#define CONFIG_PAYLOAD_MAX     (64U << 10)
 
 /* How the device comes to its hub. */
 enum config_method {
@@ -43,7 +45,7 @@ struct config_provisioning {
     char device_id[130]; /* manual */
     char dps[264];       /* dps: "HOST:PORT" of global_endpoint */
     char id_scope[64];
-    char registration_id[130];      /* dps; empty: the certificate's common name (x509 only) */
+    char registration_id[130];      /* dps; for x509 by default the certificate's common name */
     char payload[CONFIG_PATH_MAX];  /* JSON file for the register call; empty: none */
     struct secret key;              /* raw bytes, inline; empty: key_file, or the method has none */
     char key_file[CONFIG_PATH_MAX]; /* raw bytes */

@@ -10,9 +10,7 @@
 
 #include <string.h>
 
-#define KEY_FILE_MAX     4096
-#define PEM_FILE_MAX     (256U << 10)
-#define PAYLOAD_FILE_MAX (64U << 10)
+#define KEY_FILE_MAX 4096
 
 static int read_named(const char *key, const char *path, size_t max, struct buf *out,
                       struct err *err)
@@ -52,7 +50,7 @@ static int check_pem(const char *key, const char *path, const char *what, struct
     auto_wiped_buf struct buf text = {0};
     char mark[40];
     (void)str_format(mark, sizeof(mark), "%s-----", what);
-    if (read_named(key, path, PEM_FILE_MAX, &text, err) < 0)
+    if (read_named(key, path, CONFIG_CERT_MAX, &text, err) < 0)
         return -1;
     if (strstr(buf_str(&text), "-----BEGIN ") && strstr(buf_str(&text), mark))
         return 0;
@@ -71,10 +69,28 @@ static int check_pair(const char *cert, const char *key, struct err *err)
     return status < 0 ? err_wrap(err, "identity_cert and identity_pk do not fit") : 0;
 }
 
+/* Where the configuration names no registration id, the certificate does. */
+static int name_registration(struct config_provisioning *p, struct err *err)
+{
+    auto_buf struct buf text = {0};
+    struct tls_cert_info info;
+    if (p->method != CONFIG_DPS_X509 || p->registration_id[0])
+        return 0;
+    if (file_read(p->cert, CONFIG_CERT_MAX, &text, err) < 0 ||
+        tls_cert_read(buf_str(&text), text.len, &info, err) < 0)
+        return err_wrap(err, "identity_cert");
+    if (!info.common_name[0]) {
+        err_set(err, ERR_INVALID, "identity_cert: %s has no common name", p->cert);
+        return err_hint(err, "give provisioning.attestation.registration_id");
+    }
+    STR_SET(p->registration_id, info.common_name);
+    return 0;
+}
+
 static int check_payload(const char *path, struct err *err)
 {
     auto_buf struct buf text = {0};
-    if (read_named("provisioning.payload.uri", path, PAYLOAD_FILE_MAX, &text, err) < 0)
+    if (read_named("provisioning.payload.uri", path, CONFIG_PAYLOAD_MAX, &text, err) < 0)
         return -1;
     auto_json cJSON *json = json_parse(text.data, text.len, err);
     if (json)
@@ -84,13 +100,13 @@ static int check_payload(const char *path, struct err *err)
     return err_wrap(err, "provisioning.payload.uri: %s", path);
 }
 
-static int check_provisioning(const struct config_provisioning *p, struct err *err)
+static int check_provisioning(struct config_provisioning *p, struct err *err)
 {
     if (p->key_file[0] && check_key("the key's uri", p->key_file, err) < 0)
         return -1;
     if (p->cert[0] && (check_pem("identity_cert", p->cert, "CERTIFICATE", err) < 0 ||
                        check_pem("identity_pk", p->cert_key, "PRIVATE KEY", err) < 0 ||
-                       check_pair(p->cert, p->cert_key, err) < 0))
+                       check_pair(p->cert, p->cert_key, err) < 0 || name_registration(p, err) < 0))
         return -1;
     return p->payload[0] ? check_payload(p->payload, err) : 0;
 }
@@ -110,7 +126,7 @@ int config_check_files(struct config *c, struct err *err)
         char key[80], name[64];
         str_sanitise_to(name, sizeof(name), c->preloaded_keys.at[i].name);
         (void)str_format(key, sizeof(key), "preloaded_keys.%s", name);
-        if (read_named(key, c->preloaded_keys.at[i].value, PEM_FILE_MAX, &bytes, err) < 0)
+        if (read_named(key, c->preloaded_keys.at[i].value, CONFIG_CERT_MAX, &bytes, err) < 0)
             return -1;
     }
     return 0;

@@ -2,7 +2,9 @@
 #include "vm/guest/edged/credential.h"
 
 #include "core/base/clock.h"
+#include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/io/tls_cert.h"
 #include "core/io/tls_stream.h"
 #include "vm/guest/edged/tpm.h"
 
@@ -110,6 +112,20 @@ const char *credential_word(const struct credential *c)
 {
     enum config_method method = c->config->provisioning.method;
     return config_method_x509(method) ? "certificate" : method == CONFIG_DPS_TPM ? "TPM" : "key";
+}
+
+void credential_explain(const struct credential *c, struct err *err)
+{
+    const struct config_provisioning *p = &c->config->provisioning;
+    auto_buf struct buf text = {0};
+    struct tls_cert_info info;
+    char end[CLOCK_TEXT_MAX];
+    if (!config_method_x509(p->method) || file_read(p->cert, CONFIG_CERT_MAX, &text, NULL) < 0 ||
+        tls_cert_read(buf_str(&text), text.len, &info, NULL) < 0 ||
+        info.not_after_ms > clock_wall_ms())
+        return;
+    clock_format(end, sizeof(end), info.not_after_ms);
+    err_wrap(err, "the device's certificate expired on %s", end);
 }
 
 /* ------------------------------------------------------------------------------- tokens */

@@ -29,6 +29,9 @@ const struct sas_signer *credential_signer(const struct credential *c);
 const struct dps_tpm *credential_tpm(const struct credential *c);
 const char *credential_word(const struct credential *c); /* "key", "certificate", "TPM" */
 
+/* ERR came of showing the proof: where its certificate has run out, says so in front. */
+void credential_explain(const struct credential *c, struct err *err);
+
 /* TOKEN is good for the call only; NULL where none is needed (a certificate proves it). ERR as of
  * the key store or the TPM: ERR_NOT_FOUND: the key is gone. Comes once, never from inside. */
 typedef void (*credential_fn)(void *arg, const struct secret *token, const struct err *err);

@@ -122,25 +122,19 @@ static void settled(struct identity *id, const char *generation)
     end(id, generation ? generation : "", NULL);
 }
 
-/* The hub could not be asked. What was known before will do until it can. */
-static void cannot_ask(struct identity *id, const struct err *err)
-{
-    const char *known = identity_generation(id, id->first->module);
-    if (!known || id->first->act == IDENTITY_DELETE || err->kind == ERR_AUTH) {
-        end(id, NULL, err);
-        return;
-    }
-    log_info("identity", "%s; going on with the identity known before", err->msg);
-    end(id, known, NULL);
-}
-
+/* Where the hub cannot be asked, what was known before will do until it can. */
 static void failed(struct identity *id, const struct err *err)
 {
     bool passing = err->kind == ERR_UNREACHABLE || err->kind == ERR_TIMEOUT;
-    if (passing && id->failures++ < id->o.config->cloud_retries)
+    const char *known = identity_generation(id, id->first->module);
+    if (passing && id->failures++ < id->o.config->cloud_retries) {
         (void)uv_timer_start(id->timer, on_timer, RETRY_MS, 0);
-    else
-        cannot_ask(id, err);
+    } else if (passing && known && id->first->act != IDENTITY_DELETE) {
+        log_info("identity", "%s; going on with the identity known before", err->msg);
+        end(id, known, NULL);
+    } else {
+        end(id, NULL, err);
+    }
 }
 
 static void refused(struct identity *id, int status, const struct buf *body)
@@ -168,6 +162,7 @@ static void refused(struct identity *id, int status, const struct buf *body)
                 text);
     }
     id->call = NULL;
+    credential_explain(id->o.credential, &err);
     failed(id, &err);
 }
 
@@ -279,6 +274,7 @@ static void on_answer(void *arg, int status, const struct buf *body, const struc
         id->call = NULL;
         strip_call(&err);
         clock_hint_tls(&err);
+        credential_explain(id->o.credential, &err);
         failed(id, &err);
     } else if (status == 404 && id->kind == CALL_GET && id->first->act == IDENTITY_CREATE) {
         id->call = NULL;

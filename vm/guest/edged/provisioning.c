@@ -4,20 +4,16 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
-#include "core/io/tls_cert.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define TOTAL_MS         300000 /* an allocation function may take its time */
-#define CERT_FILE_MAX    (256U << 10)
-#define PAYLOAD_FILE_MAX (64U << 10)
+#define TOTAL_MS 300000 /* an allocation function may take its time */
 
 struct provisioning {
     uv_loop_t *loop;
     const struct config *config;
     struct credential *credential;
-    char registration_id[130]; /* dps */
     char source[DIGEST_HEX_SIZE];
     char *path; /* of the state */
     struct device known;
@@ -70,8 +66,10 @@ static void on_registered(void *arg, const struct dps_device *device, const stru
         answer(p, NULL);
         return;
     }
-    if (error)
+    if (error) {
         err = *error;
+        credential_explain(p->credential, &err);
+    }
     bool passing = err.kind == ERR_UNREACHABLE || err.kind == ERR_TIMEOUT;
     if (passing && device_known(&p->known) && p->doubt == PROVISIONING_NO_DOUBT) {
         log_warn("provisioning", "%s; going on with what was known before", err.msg);
@@ -86,7 +84,7 @@ static void on_registered(void *arg, const struct dps_device *device, const stru
 static int read_payload(const struct provisioning *p, struct buf *out, struct err *err)
 {
     const char *path = p->config->provisioning.payload;
-    return *path ? file_read(path, PAYLOAD_FILE_MAX, out, err) : 0;
+    return *path ? file_read(path, CONFIG_PAYLOAD_MAX, out, err) : 0;
 }
 
 static int ask(struct provisioning *p, struct err *err)
@@ -101,7 +99,7 @@ static int ask(struct provisioning *p, struct err *err)
     const struct dps_options options = {
         .host = c->dps,
         .id_scope = c->id_scope,
-        .registration_id = p->registration_id,
+        .registration_id = c->registration_id,
         .payload = payload.len ? payload.data : NULL,
         .dialer = dialer,
         .signer = credential_signer(p->credential),
@@ -110,7 +108,7 @@ static int ask(struct provisioning *p, struct err *err)
         .retries = (unsigned)p->config->cloud_retries,
         .total_ms = TOTAL_MS,
     };
-    log_info("provisioning", "asking %s about %s", c->dps, p->registration_id);
+    log_info("provisioning", "asking %s about %s", c->dps, c->registration_id);
     p->client = dps_register(p->loop, &options, on_registered, p);
     return 0;
 }
@@ -137,29 +135,10 @@ const struct device *provisioning_known(const struct provisioning *p)
 
 /* ------------------------------------------------------------------------------- life */
 
-static int find_registration_id(struct provisioning *p, struct err *err)
-{
-    const struct config_provisioning *c = &p->config->provisioning;
-    auto_buf struct buf text = {0};
-    struct tls_cert_info info;
-    STR_SET(p->registration_id, c->registration_id);
-    if (*p->registration_id)
-        return 0;
-    if (file_read(c->cert, CERT_FILE_MAX, &text, err) < 0 ||
-        tls_cert_read(buf_str(&text), text.len, &info, err) < 0)
-        return err_wrap(err, "identity_cert");
-    if (!info.common_name[0]) {
-        err_set(err, ERR_INVALID, "identity_cert: %s has no common name", c->cert);
-        return err_hint(err, "give provisioning.attestation.registration_id");
-    }
-    STR_SET(p->registration_id, info.common_name);
-    return 0;
-}
-
 static void recall(struct provisioning *p)
 {
     struct err err = {0};
-    provisioning_source(&p->config->provisioning, p->registration_id, p->source);
+    provisioning_source(&p->config->provisioning, p->source);
     if (provisioning_state_read(p->path, p->source, &p->known, &err))
         log_info("provisioning", "known from before: device %s of %s", p->known.id, p->known.hub);
     else if (err.kind != ERR_NONE)
@@ -177,7 +156,7 @@ static void take_manual(struct provisioning *p)
 
 struct provisioning *provisioning_new(uv_loop_t *loop, const struct config *config,
                                       struct credential *credential, const char *state_dir,
-                                      provisioning_fn fn, void *arg, struct err *err)
+                                      provisioning_fn fn, void *arg)
 {
     struct provisioning *p = xcalloc(1, sizeof(*p));
     p->loop = loop;
@@ -189,15 +168,10 @@ struct provisioning *provisioning_new(uv_loop_t *loop, const struct config *conf
     p->turn = xcalloc(1, sizeof(*p->turn));
     (void)uv_timer_init(loop, p->turn);
     p->turn->data = p;
-    if (!config_method_dps(config->provisioning.method)) {
+    if (config_method_dps(config->provisioning.method))
+        recall(p);
+    else
         take_manual(p);
-        return p;
-    }
-    if (find_registration_id(p, err) < 0) {
-        provisioning_free(p);
-        return NULL;
-    }
-    recall(p);
     return p;
 }
 

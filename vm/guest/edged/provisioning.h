@@ -16,10 +16,10 @@ struct provisioning;
  * of dps_client.h; ERR_INVALID, ERR_UNSUPPORTED: it cannot even be asked. */
 typedef void (*provisioning_fn)(void *arg, const struct device *device, const struct err *err);
 
-/* CONFIG and CREDENTIAL outlive it. ERR_INVALID: no registration id can be found. */
+/* CONFIG and CREDENTIAL outlive it. */
 struct provisioning *provisioning_new(uv_loop_t *loop, const struct config *config,
                                       struct credential *credential, const char *state_dir,
-                                      provisioning_fn fn, void *arg, struct err *err);
+                                      provisioning_fn fn, void *arg);
 void provisioning_free(struct provisioning *p); /* NULL is fine */
 
 void provisioning_get(struct provisioning *p);

@@ -19,12 +19,11 @@ bool provisioning_known_will_do(enum config_reprovisioning mode, enum provisioni
     return registered || mode != CONFIG_ALWAYS_ON_STARTUP;
 }
 
-void provisioning_source(const struct config_provisioning *p, const char *registration_id,
-                         char ret[DIGEST_HEX_SIZE])
+void provisioning_source(const struct config_provisioning *p, char ret[DIGEST_HEX_SIZE])
 {
     auto_buf struct buf text = {0};
     buf_printf(&text, "%s\n%s\n%s\n%s\n", config_method_name(p->method), p->dps, p->id_scope,
-               registration_id);
+               p->registration_id);
     digest_sha256(text.data, text.len, ret);
 }
 

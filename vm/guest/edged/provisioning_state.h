@@ -20,8 +20,7 @@ bool provisioning_known_will_do(enum config_reprovisioning mode, enum provisioni
                                 bool registered);
 
 /* A digest of who asks for what; a device found for another one is not this one's. */
-void provisioning_source(const struct config_provisioning *p, const char *registration_id,
-                         char ret[DIGEST_HEX_SIZE]);
+void provisioning_source(const struct config_provisioning *p, char ret[DIGEST_HEX_SIZE]);
 
 int provisioning_state_write(const char *path, enum config_method method, const char *source,
                              const struct device *device, struct err *err);
