@@ -62,16 +62,6 @@ static BIO_METHOD *bio_method(void)
     return method;
 }
 
-int tls_err(struct err *err, enum err_kind kind, const char *what)
-{
-    char text[160];
-    unsigned long code = ERR_peek_last_error();
-
-    ERR_error_string_n(code, text, sizeof(text));
-    ERR_clear_error();
-    return err_set(err, kind, "%s: %s", what, code ? text : "broken connection");
-}
-
 static int use_pair(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct err *err)
 {
     SSL_CTX_set_default_passwd_cb(ctx, tls_no_password);

@@ -20,6 +20,16 @@
     ((ASN1_STRFLGS_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) | XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_DN_REV | \
      XN_FLAG_FN_SN)
 
+int tls_err(struct err *err, enum err_kind kind, const char *what)
+{
+    char text[160];
+    unsigned long code = ERR_peek_last_error();
+
+    ERR_error_string_n(code, text, sizeof(text));
+    ERR_clear_error();
+    return err_set(err, kind, "%s: %s", what, code ? text : "broken connection");
+}
+
 int tls_no_password(char *to, int size, int writing, void *arg)
 {
     (void)writing, (void)arg;

@@ -211,6 +211,8 @@ static void test_slow_hello(void)
 
 static void test_nonsense(void)
 {
+    static const char forged[] = "\x17\x03\x03\x20\x20"; /* and then 8 KiB */
+    static const char junk[0x2020];
     auto_peer struct peer plain = peer_tcp(echo_port);
     auto_peer struct peer open = peer_tls(echo_port, nobody, HOST);
     unsigned before = lost;
@@ -219,7 +221,8 @@ static void test_nonsense(void)
     peer_puts(&plain, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     report("who does not speak TLS is hung up on at once",
            peer_ends(&plain) && clock_mono_ms() - begin < HANDSHAKE_MS, NULL);
-    buf_append(&open.out, "\x17\x03\x03\x00\x20 this is no record of this key", 37);
+    buf_append(&open.out, forged, strlen(forged));
+    buf_append(&open.out, junk, sizeof(junk));
     report("a forged record ends the connection, and its owner knows",
            peer_ends(&open) && lost == before + 1, NULL);
 }

@@ -17,6 +17,7 @@ static char dir[] = "/tmp/berth-ws-XXXXXX";
 static char path[64], ca_file[64];
 static uint16_t port;
 static struct http_server *server;
+static struct tls_server *tls;
 static struct tls_client *client;
 
 /* ------------------------------------------------------------------------------------------ server
@@ -131,7 +132,6 @@ static void serve(void)
     struct http_limits limits = {
         .request_ms = REQUEST_MS, .message_ms = MESSAGE_MS, .connections_max = 300};
     char key[64], ca_key[64], cert[64];
-    struct tls_server *tls;
     struct err err = {0};
 
     snprintf(path, sizeof(path), "%s/sock", dir);
@@ -485,6 +485,7 @@ int main(void)
     http_server_free(server);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&loop);
+    tls_server_free(tls);
     tls_client_free(client);
     buf_done(&story);
     (void)file_remove_tree(dir, NULL);
