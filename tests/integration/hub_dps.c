@@ -317,6 +317,7 @@ static void test_refused_devices(void)
     struct device elsewhere = {.id = "guarded", .key = key, .sr = sr};
     struct device unknown = {.id = "nobody", .key = key};
     struct device silent = {.id = "guarded"};
+    struct device misspelt = {.id = "a%20b"};
     struct device wrong = {.id = "guarded", .key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="};
 
     snprintf(sr, sizeof(sr), "%s/registrations/other", dps_scope);
@@ -326,6 +327,9 @@ static void test_refused_devices(void)
     refuse("a token for another registration is refused", &elsewhere, NULL, 401, 401002);
     refuse("a token of another policy is refused", &misnamed, NULL, 401, 401002);
     refuse("who is not enrolled is refused", &unknown, NULL, 401, 401002);
+    refuse("what is no registration id is refused", &misspelt, NULL, 400, 400004);
+    refuse("also where it asks for a challenge", &misspelt,
+           "{\"tpm\":{\"endorsementKey\":\"AA==\",\"storageRootKey\":\"AA==\"}}", 400, 400004);
     refuse("a body for another registration is refused", &good, "{\"registrationId\":\"other\"}",
            400, 400004);
     refuse("a body that is no JSON is refused", &good, "{\"registrationId\"", 400, 400004);

@@ -8,12 +8,11 @@
 #include "core/azure/tpm_credential.h"
 #include "core/base/clock.h"
 #include "core/base/str.h"
+#include "vm/guest/hub/dps_records.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
-
-#define GROUPS_MAX 1000 /* that are tried; there cannot be as many */
 
 void dps_grant_done(struct dps_grant *g)
 {
@@ -217,7 +216,7 @@ static int auth_group(struct dps *d, const struct auth_proof *proof, const char 
 
     if (proof->token && read_token(d, proof, id, &search.token, err) < 0)
         return -1;
-    if (store_enrolment_each(d->hub->store, true, dps_proof_word(kind), "", GROUPS_MAX,
+    if (store_enrolment_each(d->hub->store, true, dps_proof_word(kind), "", DPS_GROUPS_MAX,
                              proof->token ? try_key_group : try_x509_group, &search, err) < 0)
         return -1;
     if (!search.found)

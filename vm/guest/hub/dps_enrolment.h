@@ -19,8 +19,8 @@ struct dps_enrolment {
     bool disabled;
     bool iot_edge;
     enum dps_allocation allocation;
-    char hub[64]; /* "": one of HUBS */
-    char hubs[DPS_HUBS_MAX][64];
+    char hub[HUB_NAME_MAX]; /* "": one of HUBS */
+    char hubs[DPS_HUBS_MAX][HUB_NAME_MAX];
     size_t n_hubs; /* 0: all hubs */
     bool update_hub, migrate;
     char *twin;        /* {"tags":{},"properties":{"desired":{}}}, or NULL */

@@ -141,17 +141,20 @@ static void answer_operation(struct dps *d, const struct dps_grant *grant,
 /* ------------------------------------------------------------------------------------------
  * registering */
 
+static int check_id(const struct dps_request *q, struct err *err)
+{
+    return dps_id_valid(q->id)
+               ? 0
+               : err_set(err, ERR_INVALID,
+                         "registrationId: must be 1 to 128 letters, digits or -._:");
+}
+
 static int admit(struct dps *d, const struct dps_request *q, struct dps_grant *grant,
                  struct dps_answer *ret)
 {
     struct err err = {0};
 
-    if (!dps_id_valid(q->id)) {
-        dps_answer_err(ret, DPS_ERR_INVALID,
-                       "registrationId: must be 1 to 128 letters, digits or -._:");
-        return -1;
-    }
-    if (dps_auth_device(d, &q->proof, q->id, grant, &err) < 0) {
+    if (check_id(q, &err) < 0 || dps_auth_device(d, &q->proof, q->id, grant, &err) < 0) {
         log_info("dps", "refused %s: %s", q->id, err.msg);
         answer_failure(ret, &err);
         return -1;
@@ -251,7 +254,7 @@ static void challenge(struct dps *d, const struct dps_request *q, const cJSON *t
     auto_buf struct buf blob = {0};
     struct err err = {0};
 
-    if (!dps_id_valid(q->id) || dps_auth_challenge(d, q->id, tpm, &blob, &err) < 0) {
+    if (check_id(q, &err) < 0 || dps_auth_challenge(d, q->id, tpm, &blob, &err) < 0) {
         log_info("dps", "refused %s: %s", q->id, err.msg);
         answer_failure(ret, &err);
         return;

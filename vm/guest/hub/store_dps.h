@@ -38,7 +38,7 @@ struct registration_row {
     enum registration_status status;
     enum registration_substatus substatus;
     char device[IDENTITY_ID_MAX]; /* "": none was ever assigned */
-    char hub[64];                 /* as identity.hub */
+    char hub[HUB_NAME_MAX];       /* as identity.hub */
     unsigned error_code;          /* 0: none */
     char error[480];
     char *payload; /* JSON that the device sent along, or NULL */
