@@ -86,7 +86,6 @@ int cli_sandbox_send(struct cli *cli)
 
 static int read_payload(const char *given, cJSON **ret, struct err *err)
 {
-    auto_buf struct buf text = {0};
     if (str_eq(given, "-"))
         return cli_read_json("-", PAYLOAD_MAX, ret, err);
     *ret = json_parse(given, strlen(given), err);
