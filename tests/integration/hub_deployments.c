@@ -6,14 +6,16 @@
 
 /* ---- configurations ---- */
 
-#define SPEC "{\"type\":\"docker\",\"status\":\"running\",\"settings\":{\"image\":\"x:1\"}"
+#define MARK_MAX    60
+#define SPEC        "{\"type\":\"docker\",\"status\":\"running\",\"settings\":{\"image\":\"x:1\"}"
+#define ROUTE(mark) "FROM /messages/modules/" mark "/* INTO $upstream"
 #define BASE(mark)                                                                                 \
     "\"content\":{\"modulesContent\":{\"$edgeAgent\":{\"properties.desired\":{\"schemaVersion\":"  \
     "\"1.1\",\"runtime\":{\"type\":\"docker\",\"settings\":{}},\"systemModules\":{\"edgeAgent\":{" \
     "\"type\":\"docker\",\"settings\":{\"image\":\"a:1\"}}},\"modules\":{\"m1\":" SPEC             \
     ",\"version\":\"" mark "\"}}}},\"$edgeHub\":{\"properties.desired\":{\"schemaVersion\":"       \
-    "\"1.0\",\"routes\":{\"r\":\"" mark "\"}}},\"m1\":{\"properties.desired\":{\"mark\":\"" mark   \
-    "\"}}}}"
+    "\"1.0\",\"routes\":{\"r\":\"" ROUTE(                                                          \
+        mark) "\"}}},\"m1\":{\"properties.desired\":{\"mark\":\"" mark "\"}}}}"
 
 static void test_configurations(void)
 {
@@ -102,7 +104,7 @@ static pid_t start_changing(void)
 
 /* The one value that NAME has in the twins of module M of the whole fleet; "" where it has several.
  */
-static void read_mark(const char *module, const char *name, char to[40])
+static void read_mark(const char *module, const char *name, char to[MARK_MAX])
 {
     auto_json cJSON *body = cJSON_CreateObject();
     auto_json cJSON *rows = NULL;
@@ -118,7 +120,7 @@ static void read_mark(const char *module, const char *name, char to[40])
     (void)rest(&hub, NULL, "POST", "/devices/query", NULL, text.data, &rows);
     to[0] = '\0';
     if (rows && cJSON_GetArraySize(rows) == 1 && json_u64(rows->child, "n", 0) == FLEET)
-        snprintf(to, 40, "%s", json_str(rows->child, "mark", ""));
+        snprintf(to, MARK_MAX, "%s", json_str(rows->child, "mark", ""));
 }
 
 static void make_fleet(void)
@@ -163,7 +165,7 @@ static int measure_change(void)
 static void test_kill(void)
 {
     unsigned first = 0, second = 0, rounds = 0;
-    char agent[40] = "", router[40] = "", module[40] = "", seen[200];
+    char agent[MARK_MAX] = "", router[MARK_MAX] = "", module[MARK_MAX] = "", seen[300];
     int change_ms;
 
     make_fleet();
@@ -182,7 +184,8 @@ static void test_kill(void)
         read_mark("$edgeAgent", "properties.desired.modules.m1.version", agent);
         read_mark("$edgeHub", "properties.desired.routes.r", router);
         read_mark("m1", "properties.desired.mark", module);
-        if (!agent[0] || !str_eq(agent, router) || !str_eq(agent, module))
+        if (!agent[0] || !str_eq(agent, module) ||
+            !str_eq(router, str_eq(agent, "first") ? ROUTE("first") : ROUTE("second")))
             break;
         first += str_eq(agent, "first");
         second += str_eq(agent, "second");

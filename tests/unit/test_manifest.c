@@ -35,7 +35,8 @@ Test(manifest, accepts_what_iot_edge_accepts)
                "\"env\":{\"A\":{\"value\":\"1\"}},\"settings\":{\"image\":\"x@sha256:00\"}"),
         "{\"content\":" SETTINGS("") "}",
         HUB("\"schemaVersion\":\"1.2\",\"routes\":{\"r\":\"FROM /messages/* INTO $upstream\","
-            "\"s\":{\"route\":\"x\",\"priority\":3}},\"storeAndForwardConfiguration\":{"
+            "\"s\":{\"route\":\"FROM /* INTO "
+            "$upstream\",\"priority\":3}},\"storeAndForwardConfiguration\":{"
             "\"timeToLiveSecs\":-1}"),
         SETTINGS(",\"CreateOptions\":\"{}\""),
         MODULE("\"version\":\"1.0\",\"env\":{\"A\":{\"value\":1},\"B\":{}},"
@@ -93,7 +94,8 @@ Test(manifest, names_the_place_of_a_mistake)
         {HUB("\"schemaVersion\":\"1.0\",\"routes\":{\"r\":{\"route\":\"x\"}}"),
          "routes.r: must be text where schemaVersion is 1.0"},
         {HUB("\"schemaVersion\":\"1.1\",\"routes\":{\"a b\":\"x\"}"), "routes.a b: a route's name"},
-        {HUB("\"schemaVersion\":\"1.1\",\"routes\":{\"r\":{\"route\":\"x\",\"priority\":10}}"),
+        {HUB("\"schemaVersion\":\"1.1\",\"routes\":{\"r\":{\"route\":\"FROM /* INTO "
+             "$upstream\",\"priority\":10}}"),
          "routes.r.priority: must be a whole number of 0 to 9"},
         {HUB("\"schemaVersion\":\"1.1\""), "desired.storeAndForwardConfiguration: is missing"},
         {HUB("\"schemaVersion\":\"1.1\",\"storeAndForwardConfiguration\":{\"storeLimits\":{"
@@ -101,6 +103,8 @@ Test(manifest, names_the_place_of_a_mistake)
          "storeLimits.maxBytes: must be a whole"},
         {HUB("\"schemaVersion\":\"1.4\""),
          "$edgeHub.properties.desired.schemaVersion: is not supported"},
+        {HUB("\"schemaVersion\":\"1.1\",\"routes\":{\"r\":\"FROM /* INTO nowhere\"}"),
+         "$edgeHub.properties.desired.routes.r: "},
         {HUB("\"schemaVersion\":\"1.1\",\"routes\":{\"r\":1}"),
          "$edgeHub.properties.desired.routes.r: must be a route"},
     };
@@ -151,7 +155,7 @@ Test(manifest, tells_layered_deployments_from_whole_ones)
         {"{" BASE "}", false},
         {"{" BASE ",\"m\":{\"properties.desired\":{\"a\":1}}}", false},
         {"{\"$edgeAgent\":{\"properties.desired.modules.m1\":" SPEC "}}", true},
-        {"{\"$edgeHub\":{\"properties.desired.routes.r\":\"x\"},"
+        {"{\"$edgeHub\":{\"properties.desired.routes.r\":\"FROM /* INTO $upstream\"},"
          "\"m\":{\"properties.desired.a.b\":1,\"properties.desired\":{}}}",
          true},
         {"{\"$edgeAgent\":{\"properties.desired.modules.m1.env.A\":{\"value\":\"1\"}}}", true},

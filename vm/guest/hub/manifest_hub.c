@@ -1,6 +1,7 @@
 /* See manifest.h: what $edgeHub is told about routes and the messages that it keeps. */
 #include "core/base/str.h"
 #include "vm/guest/hub/manifest_private.h"
+#include "vm/guest/hub/route.h"
 
 #include <string.h>
 
@@ -8,12 +9,20 @@
 #define BYTES_MAX    9007199254740992.0
 #define PRIORITY_MAX 9
 
-/* The one place that judges the text of a route. An empty one switches a route off in place. */
+/* An empty one switches a route off in place. */
 static int check_route_text(const struct at *route, struct err *err)
 {
-    return cJSON_IsString(route->json)
-               ? 0
-               : at_wrong(route, "must be a route (text or an object)", err);
+    auto_route struct route *compiled = NULL;
+    struct err why = {0};
+
+    if (!cJSON_IsString(route->json))
+        return at_wrong(route, "must be a route (text or an object)", err);
+
+    const char *text = route->json->valuestring;
+
+    if (text[0] && route_compile(text, strlen(text), &compiled, &why) < 0)
+        return at_wrong(route, why.msg, err);
+    return 0;
 }
 
 static int check_route_object(const struct at *route, struct err *err)
