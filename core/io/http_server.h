@@ -1,7 +1,7 @@
 /* HTTP/1.1 as a server, once for all: on unix sockets (management API) and over TLS (the sandbox's
- * REST, and MQTT over WebSocket later). llhttp parses, libuv moves the bytes. One request at a time
- * per connection, one deadline for a whole request, raw paths kept, every size bounded. Loop thread
- * only. */
+ * REST, and the way to MQTT over WebSocket). llhttp parses, libuv moves the bytes. One request at a
+ * time per connection, one deadline for a whole request, raw paths kept, every size bounded. Loop
+ * thread only. */
 #ifndef BERTH_IO_HTTP_SERVER_H
 #define BERTH_IO_HTTP_SERVER_H
 

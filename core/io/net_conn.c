@@ -183,15 +183,16 @@ static void break_off(struct net_conn *c)
 static void take(struct net_conn *c, const char *data, size_t len)
 {
     auto_wiped_buf struct buf payload = {0};
+    bool framed = c->websocket != NULL;
 
-    if (c->websocket) {
+    if (framed) {
         unwrap(c, data, len, &payload);
         data = payload.data;
         len = payload.len;
     }
     offer(c, data, len);
-    if (!c->websocket || c->state != NET_CONN_OPEN)
-        return;
+    if (!framed || c->state != NET_CONN_OPEN)
+        return; /* what began just now is looked at when its rest is offered */
     watch_message(c);
     if (websocket_state(c->websocket) == WEBSOCKET_BROKEN)
         break_off(c);

@@ -26,6 +26,9 @@ static void check_wire(const struct buf *wire)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    if (size > 8192)
+        return -1;
+
     struct websocket *w = websocket_new(MESSAGE_MAX);
     auto_buf struct buf plain = {0};
     auto_buf struct buf wire = {0};

@@ -303,6 +303,14 @@ static void test_eager(bool secure, const char *target, const char *name)
 
     say_text(&p, "three");
     report(name, ok && hears_text(&p, "three"), buf_str(&p.in));
+
+    auto_peer struct peer brief = dial(secure);
+
+    frame_put(&all, CLOSE, true, "\x03\xe8", 2);
+    peer_say(&brief, all.data, all.len);
+    report("even where the goodbye is among them",
+           agreed(&brief) && hears_text(&brief, "onetwo") && hears_goodbye(&brief, 1000),
+           buf_str(&brief.in));
 }
 
 /* ------------------------------------------------------------------------------------------ frames
@@ -322,8 +330,8 @@ static void test_echo(bool secure)
     report("what came in one packet is answered with one message, behind the pong",
            hears(&p, PONG, "?", 1) && hears_text(&p, "one two three"), buf_str(&p.in));
     report("the owner was asked before it was sent", commits > before, NULL);
-    wanted = strlen("one two three");
 
+    wanted = strlen("one two three");
     auto_peer struct peer slow = open_websocket(secure);
 
     wanted = 0;
@@ -342,9 +350,7 @@ static void test_large(bool secure)
 
     memset(data, 'x', LARGE);
     wanted = LARGE;
-
     auto_peer struct peer p = open_websocket(secure);
-
     wanted = 0;
     say(&p, BINARY, false, data, 1000);
     for (size_t at = 1000; at < LARGE; at += 30000)
