@@ -79,13 +79,15 @@ static bool try_key_group(void *arg, const struct enrolment_row *row)
     auto_dps_grant struct dps_grant grant = {0};
     char lower[IDENTITY_ID_MAX];
     const char *spellings[] = {search->id, lower};
+    size_t n;
 
     STR_SET(lower, search->id);
     for (char *c = lower; *c; c++)
         *c = (char)tolower((unsigned char)*c);
+    n = str_eq(lower, search->id) ? 1 : 2;
     if (dps_enrolment_unpack(row, &grant.enrolment, NULL) < 0)
         return true;
-    for (size_t i = 0; i < ARRAY_LEN(spellings) && !search->found; i++)
+    for (size_t i = 0; i < n && !search->found; i++)
         search->found = derive_keys(&grant.enrolment.attestation, spellings[i], grant.keys) == 0 &&
                         signed_by_any(&search->token, grant.keys);
     if (search->found) {
