@@ -46,8 +46,7 @@ static void print_checks(const struct host_report *report)
         cli_grid_add(&grid, " ");
         cli_grid_addf(&grid, "-> %s", c->hint);
     }
-    cli_grid_print(&grid, &text);
-    cli_out_text(buf_str(&text));
+    cli_grid_show(&grid);
     cli_out_printf("VMs run with %s: %s\n", report->accel, report->accel_why);
 }
 

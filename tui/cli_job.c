@@ -208,11 +208,9 @@ int cli_job_list(struct cli *cli)
     }
 
     auto_grid struct cli_grid grid = {.columns = 5};
-    auto_buf struct buf text = {0};
     const cJSON *item = NULL;
     static const char *const head[] = {"JOB", "STATE", "STARTED", "STEP", "WHAT"};
-    for (size_t i = 0; i < ARRAY_LEN(head); i++)
-        cli_grid_add(&grid, head[i]);
+    cli_grid_head(&grid, head);
     cJSON_ArrayForEach(item, json_get(result, "jobs"))
     {
         char at[CLOCK_TEXT_MAX];
@@ -229,8 +227,7 @@ int cli_job_list(struct cli *cli)
         cli_out_note("There are no jobs.");
         return CLI_EXIT_DONE;
     }
-    cli_grid_print(&grid, &text);
-    cli_out_text(buf_str(&text));
+    cli_grid_show(&grid);
     return CLI_EXIT_DONE;
 }
 

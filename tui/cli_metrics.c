@@ -42,10 +42,8 @@ static void print_table(const cJSON *all)
 {
     static const char *const head[] = {"METRIC", "MODULE", "NOW", "MIN", "MAX", "UNIT"};
     auto_grid struct cli_grid grid = {.columns = ARRAY_LEN(head)};
-    auto_buf struct buf text = {0};
     const cJSON *item = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(head); i++)
-        cli_grid_add(&grid, head[i]);
+    cli_grid_head(&grid, head);
     cJSON_ArrayForEach(item, all)
     {
         auto_series struct series *s = series_of(item);
@@ -64,8 +62,7 @@ static void print_table(const cJSON *all)
         cli_out_note("Nothing was measured yet.");
         return;
     }
-    cli_grid_print(&grid, &text);
-    cli_out_text(buf_str(&text));
+    cli_grid_show(&grid);
 }
 
 /* Foreign text in a field: sanitised, and quoted where a comma or a quote is in it. */

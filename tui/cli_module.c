@@ -41,10 +41,8 @@ int cli_module_list(struct cli *cli)
     }
     static const char *const head[] = {"MODULE", "STATE", "RESTARTS", "MEMORY", "IMAGE"};
     auto_grid struct cli_grid grid = {.columns = ARRAY_LEN(head)};
-    auto_buf struct buf text = {0};
     const cJSON *m = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(head); i++)
-        cli_grid_add(&grid, head[i]);
+    cli_grid_head(&grid, head);
     cJSON_ArrayForEach(m, modules)
     {
         char memory[16];
@@ -60,8 +58,7 @@ int cli_module_list(struct cli *cli)
         cli_out_note("There are no modules.");
         return CLI_EXIT_DONE;
     }
-    cli_grid_print(&grid, &text);
-    cli_out_text(buf_str(&text));
+    cli_grid_show(&grid);
     return CLI_EXIT_DONE;
 }
 

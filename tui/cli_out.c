@@ -154,6 +154,12 @@ bool cli_out_flush(enum cli_exit *ret_exit)
     return false;
 }
 
+void cli_grid_head(struct cli_grid *g, const char *const *titles)
+{
+    for (size_t i = 0; i < g->columns; i++)
+        cli_grid_add(g, titles[i]);
+}
+
 void cli_grid_add(struct cli_grid *g, const char *cell)
 {
     auto_buf struct buf clean = {0};
@@ -203,6 +209,13 @@ void cli_grid_print(const struct cli_grid *g, struct buf *out)
         for (size_t pad = text_width(g->cells[i]); pad < widths[column] + 2; pad++)
             buf_putc(out, ' ');
     }
+}
+
+void cli_grid_show(const struct cli_grid *g)
+{
+    auto_buf struct buf text = {0};
+    cli_grid_print(g, &text);
+    cli_out_text(buf_str(&text));
 }
 
 void cli_grid_done(struct cli_grid *g)

@@ -41,11 +41,13 @@ struct cli_grid {
     size_t n; /* cells */
     char **cells;
 };
+void cli_grid_head(struct cli_grid *g, const char *const *titles); /* as many as columns */
 void cli_grid_add(struct cli_grid *g,
                   const char *cell); /* copies, sanitised; "" and NULL become "-" */
 void cli_grid_addf(struct cli_grid *g, const char *fmt, ...) ATTR_PRINTF(2, 3);
 void cli_grid_print(const struct cli_grid *g,
                     struct buf *out); /* every line begins with nothing and ends without blanks */
+void cli_grid_show(const struct cli_grid *g); /* the same to standard output */
 void cli_grid_done(struct cli_grid *g);
 #define auto_grid ATTR_CLEANUP(cli_grid_done)
 

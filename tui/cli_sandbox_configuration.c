@@ -26,10 +26,8 @@ static void print_list(const cJSON *list)
     static const char *const head[] = {"CONFIGURATION", "PRIORITY", "TARGETED",
                                        "APPLIED",       "CHANGED",  "TARGET CONDITION"};
     auto_grid struct cli_grid grid = {.columns = ARRAY_LEN(head)};
-    auto_buf struct buf text = {0};
     const cJSON *item = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(head); i++)
-        cli_grid_add(&grid, head[i]);
+    cli_grid_head(&grid, head);
     cJSON_ArrayForEach(item, list)
     {
         struct sandbox_configuration c;
@@ -47,8 +45,7 @@ static void print_list(const cJSON *list)
         cli_out_note("There is none; `berth sandbox configuration apply FILE` makes one.");
         return;
     }
-    cli_grid_print(&grid, &text);
-    cli_out_text(buf_str(&text));
+    cli_grid_show(&grid);
 }
 
 int cli_sandbox_configuration_list(struct cli *cli)

@@ -32,11 +32,9 @@ static void print_list(const cJSON *result)
     static const char *const head[] = {"DEVICE",  "STATE",         "KIND",  "AUTH",
                                        "MODULES", "LAST ACTIVITY", "PARENT"};
     auto_grid struct cli_grid grid = {.columns = ARRAY_LEN(head)};
-    auto_buf struct buf text = {0};
     const cJSON *item = NULL, *devices = json_get(result, "devices");
     uint64_t total = json_u64(result, "total", 0);
-    for (size_t i = 0; i < ARRAY_LEN(head); i++)
-        cli_grid_add(&grid, head[i]);
+    cli_grid_head(&grid, head);
     cJSON_ArrayForEach(item, devices)
     {
         struct sandbox_device d;
@@ -47,8 +45,7 @@ static void print_list(const cJSON *result)
         cli_out_note("There is no device yet; `berth sandbox device create ID` makes one.");
         return;
     }
-    cli_grid_print(&grid, &text);
-    cli_out_text(buf_str(&text));
+    cli_grid_show(&grid);
     if (total > (uint64_t)cJSON_GetArraySize(devices))
         cli_out_note("These are the first of %" PRIu64 "; `berth sandbox query` finds others.",
                      total);

@@ -19,10 +19,8 @@ static void print_list(const cJSON *list)
 {
     static const char *const head[] = {"ENROLMENT", "KIND", "STATE", "AUTH", "DEVICE", "HUB"};
     auto_grid struct cli_grid grid = {.columns = ARRAY_LEN(head)};
-    auto_buf struct buf text = {0};
     const cJSON *item = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(head); i++)
-        cli_grid_add(&grid, head[i]);
+    cli_grid_head(&grid, head);
     cJSON_ArrayForEach(item, list)
     {
         struct sandbox_enrolment e;
@@ -38,8 +36,7 @@ static void print_list(const cJSON *list)
         cli_out_note("There is no enrolment yet; `berth sandbox enrol create ID` makes one.");
         return;
     }
-    cli_grid_print(&grid, &text);
-    cli_out_text(buf_str(&text));
+    cli_grid_show(&grid);
 }
 
 int cli_sandbox_enrol_list(struct cli *cli)
@@ -186,10 +183,8 @@ int cli_sandbox_ca_list(struct cli *cli)
         return CLI_EXIT_DONE;
     }
     auto_grid struct cli_grid grid = {.columns = ARRAY_LEN(head)};
-    auto_buf struct buf text = {0};
     const cJSON *item = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(head); i++)
-        cli_grid_add(&grid, head[i]);
+    cli_grid_head(&grid, head);
     cJSON_ArrayForEach(item, json_get(result, "authorities"))
     {
         struct sandbox_authority a;
@@ -204,8 +199,7 @@ int cli_sandbox_ca_list(struct cli *cli)
         cli_out_note("There is none; `berth sandbox ca add FILE` adds one.");
         return CLI_EXIT_DONE;
     }
-    cli_grid_print(&grid, &text);
-    cli_out_text(buf_str(&text));
+    cli_grid_show(&grid);
     return CLI_EXIT_DONE;
 }
 

@@ -15,9 +15,7 @@ static void print_modules(const struct vm_status *vm)
 {
     static const char *const head[] = {"  MODULE", "STATE", "RESTARTS", "CPU", "MEMORY", "WHY"};
     auto_grid struct cli_grid grid = {.columns = ARRAY_LEN(head)};
-    auto_buf struct buf text = {0};
-    for (size_t i = 0; i < ARRAY_LEN(head); i++)
-        cli_grid_add(&grid, head[i]);
+    cli_grid_head(&grid, head);
     for (size_t i = 0; i < vm->n_modules; i++) {
         const struct module_status *m = &vm->modules[i];
         char memory[16];
@@ -32,8 +30,7 @@ static void print_modules(const struct vm_status *vm)
         cli_grid_add(&grid, m->memory ? memory : "-");
         cli_grid_add(&grid, m->description);
     }
-    cli_grid_print(&grid, &text);
-    cli_out_text(buf_str(&text));
+    cli_grid_show(&grid);
 }
 
 static void print_load(const struct vm_status *vm)

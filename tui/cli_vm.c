@@ -160,10 +160,8 @@ int cli_vm_list(struct cli *cli)
     static const char *const head[] = {"NAME", "STATE",  "RUNTIME", "CLOUD",
                                        "CPUS", "MEMORY", "DISK"};
     auto_grid struct cli_grid grid = {.columns = ARRAY_LEN(head)};
-    auto_buf struct buf text = {0};
     const cJSON *vm = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(head); i++)
-        cli_grid_add(&grid, head[i]);
+    cli_grid_head(&grid, head);
     cJSON_ArrayForEach(vm, json_get(snapshot, "vms"))
     {
         cli_grid_add(&grid, json_str(vm, "name", ""));
@@ -178,8 +176,7 @@ int cli_vm_list(struct cli *cli)
         cli_out_note("There is no VM yet; `berth vm create` makes one.");
         return CLI_EXIT_DONE;
     }
-    cli_grid_print(&grid, &text);
-    cli_out_text(buf_str(&text));
+    cli_grid_show(&grid);
     return CLI_EXIT_DONE;
 }
 

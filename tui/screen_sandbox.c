@@ -1,10 +1,9 @@
 /* O: the sandbox: where it is, its devices, and what they send, as it arrives. */
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "logs/line_ring.h"
 #include "tui/device_table.h"
 #include "tui/dialog.h"
-#include "tui/format.h"
+#include "tui/event_tail.h"
 #include "tui/list.h"
 #include "tui/log_arg.h"
 #include "tui/request.h"
@@ -13,9 +12,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define TAIL_LINES 500
-#define TAIL_BYTES (512UL * 1024)
-#define TAIL_BEGIN 50
 #define HEAD_ROWS  4
 #define EVENT_ROWS 6 /* at least, their rule not counted */
 
@@ -30,11 +26,7 @@ struct sandbox_view {
     bool other_hub;     /* it will be about a hub that is no longer on screen */
     struct err devices_err;
 
-    struct line_ring *tail;
-    char stream[64];
-    bool asked_stream;
-    struct err tail_err;
-
+    struct event_tail tail;
     char job[16]; /* that this screen started: its failure is told here */
 };
 
@@ -81,18 +73,14 @@ static void sandbox_tick(struct ui *ui, void *state)
         v->asked_devices = true;
         request_devices(ui);
     }
-    if (!v->stream[0] && !v->asked_stream) {
-        v->asked_stream = true;
-        line_ring_clear(v->tail);
-        request_events_follow(ui, "", TAIL_BEGIN);
-    }
+    event_tail_follow(&v->tail, ui);
 }
 
 static void sandbox_enter(struct ui *ui, void *state, const void *arg)
 {
     struct sandbox_view *v = state;
     (void)arg;
-    v->tail = line_ring_new(TAIL_LINES, TAIL_BYTES);
+    event_tail_init(&v->tail);
     sandbox_tick(ui, state);
 }
 
@@ -101,16 +89,14 @@ static void sandbox_ready(struct ui *ui, void *state)
 {
     struct sandbox_view *v = state;
     (void)ui;
-    v->stream[0] = '\0';
-    v->asked_stream = v->asked_devices = false;
+    event_tail_lost(&v->tail);
+    v->asked_devices = false;
 }
 
 static void sandbox_leave(struct ui *ui, void *state)
 {
     struct sandbox_view *v = state;
-    if (v->stream[0])
-        request_events_stop(ui, v->stream);
-    line_ring_free(v->tail);
+    event_tail_done(&v->tail, ui);
     forget(v);
 }
 
@@ -145,9 +131,7 @@ static bool sandbox_reply(struct ui *ui, void *state, const struct reply *reply)
     }
     if (reply->kind != REPLY_STREAM)
         return false;
-    v->asked_stream = false;
-    v->tail_err = reply->err ? *reply->err : (struct err){0};
-    STR_SET(v->stream, reply->err ? "" : reply->id);
+    event_tail_reply(&v->tail, reply);
     return true;
 }
 
@@ -155,14 +139,7 @@ static void sandbox_log(struct ui *ui, void *state, const struct log_batch *batc
 {
     struct sandbox_view *v = state;
     (void)ui;
-    if (!v->stream[0] || !str_eq(batch->stream, v->stream))
-        return;
-    for (size_t i = 0; i < batch->n; i++)
-        (void)line_ring_push(v->tail, &batch->entries[i]);
-    if (batch->err)
-        v->tail_err = *batch->err;
-    if (batch->end)
-        v->stream[0] = '\0';
+    event_tail_log(&v->tail, batch);
 }
 
 /* ---- what it shows */
@@ -246,49 +223,6 @@ static void draw_devices(const struct view *view, struct sandbox_view *v, struct
     }
 }
 
-/* Index of the first line of those that fill ROWS, gaps counted. */
-static size_t first_shown(const struct line_ring *tail, size_t rows)
-{
-    struct log_entry e;
-    size_t i = line_ring_count(tail);
-    for (size_t used = 0; i > 0 && line_ring_at(tail, i - 1, &e); i--) {
-        used += e.gap ? 2 : 1;
-        if (used > rows)
-            break;
-    }
-    return i;
-}
-
-static int draw_event(struct surface *s, const struct area *a, int y, const struct log_entry *e)
-{
-    char at[16];
-    if (e->gap)
-        surface_printf(s, y++, 1, STYLE_WARN, "-- %" PRIu64 " lost here: they came too fast --",
-                       e->gap);
-    format_time(at, sizeof(at), e->at_ms, false);
-    surface_text(s, y, 1, 8, STYLE_TEXT, at);
-    if (e->at_ms)
-        surface_text(s, y, 10, a->w - 11, STYLE_TEXT, e->text);
-    else
-        surface_text(s, y, 1, a->w - 2, STYLE_WARN, e->text);
-    return y + 1;
-}
-
-static void draw_events(const struct sandbox_view *v, struct surface *s, struct area a)
-{
-    struct log_entry e;
-    size_t n = line_ring_count(v->tail);
-    int y = a.y + 1;
-    surface_rule(s, a, "What they send, as it arrives");
-    if (!n && v->tail_err.kind)
-        surface_light(s, y, 1, a.w - 2, LIGHT_WARN, v->tail_err.msg);
-    else if (!n)
-        surface_text(s, y, 1, -1, STYLE_TEXT, "Nothing yet.");
-    for (size_t i = first_shown(v->tail, (size_t)(a.h - 1)); i < n; i++)
-        if (line_ring_at(v->tail, i, &e))
-            y = draw_event(s, &a, y, &e);
-}
-
 static void draw_off(const struct view *view, struct surface *s, struct area body)
 {
     static const char what[] =
@@ -324,7 +258,7 @@ static void sandbox_draw(const struct view *view, void *state, struct surface *s
         events = EVENT_ROWS + 1;
     int y = body.y + HEAD_ROWS;
     draw_devices(view, v, s, (struct area){y, 0, rest - events, body.w});
-    draw_events(v, s, (struct area){y + rest - events, 0, events, body.w});
+    event_tail_draw(&v->tail, s, (struct area){y + rest - events, 0, events, body.w});
 }
 
 /* ---- what keys do */
