@@ -26,7 +26,7 @@ DEPS_RUN := qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients dns
 	openssh-client docker-registry skopeo ncurses-base
 DEPS_TEST := libcriterion-dev libvterm-dev clang clang-tidy clang-format libclang-rt-14-dev cppcheck codespell \
 	shellcheck openssh-server tmux mosquitto-clients jq socat curl git procps iproute2 \
-	podman crun netavark aardvark-dns swtpm swtpm-tools
+	podman crun netavark aardvark-dns swtpm
 
 # ---------------------------------------------------------------------------------------------- flags
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wundef -Wvla -Wwrite-strings -Wpointer-arith -Wcast-qual \
