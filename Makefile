@@ -26,7 +26,7 @@ DEPS_RUN := qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients dns
 	openssh-client docker-registry skopeo ncurses-base
 DEPS_TEST := libcriterion-dev libvterm-dev clang clang-tidy clang-format libclang-rt-14-dev cppcheck codespell \
 	shellcheck openssh-server tmux mosquitto-clients jq socat curl git procps iproute2 \
-	podman crun netavark aardvark-dns swtpm swtpm-tools tpm2-tools libtss2-tcti-swtpm0
+	podman crun netavark aardvark-dns swtpm tpm2-tools libtss2-tcti-swtpm0
 # Microsoft's SDKs; where node comes with an npm of its own, that is as good.
 DEPS_TEST += $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 DEPS_BENCH := mosquitto

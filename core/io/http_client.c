@@ -91,24 +91,29 @@ void http_call_cancel(struct http_call *c)
 
 /* ---- the parser's callbacks ---- */
 
-static int on_header_text(llhttp_t *parser, const char *at, size_t len)
+/* What trails a chunked body is not kept: it has no limit. */
+static void keep_header(llhttp_t *parser, const char *at, size_t len)
 {
     struct http_call *c = parser->data;
-    buf_append(&c->headers, at, len);
+    if (!c->headers_done)
+        buf_append(&c->headers, at, len);
+}
+
+static int on_header_text(llhttp_t *parser, const char *at, size_t len)
+{
+    keep_header(parser, at, len);
     return HPE_OK;
 }
 
 static int on_header_name_end(llhttp_t *parser)
 {
-    struct http_call *c = parser->data;
-    buf_putc(&c->headers, ':');
+    keep_header(parser, ":", 1);
     return HPE_OK;
 }
 
 static int on_header_value_end(llhttp_t *parser)
 {
-    struct http_call *c = parser->data;
-    buf_putc(&c->headers, '\n');
+    keep_header(parser, "\n", 1);
     return HPE_OK;
 }
 

@@ -206,7 +206,13 @@ check 'as the same device' info '.device_id == "reg-1"'
 edged_stop
 step 'the hub starts again' hub_start
 
-# ---- another device
+# ---- a device that is no more, and another one
+dps_config reg-1 symmetric_key 'auto_reprovisioning_mode = "OnErrorOnly"' <<<"symmetric_key = { value = \"$key\" }"
+step 'the device is deleted in the hub' hub_call DELETE /devices/reg-1 -H 'If-Match: "*"'
+before=$(asked)
+connects 'OnErrorOnly: the hub refuses its identity, the service makes it again' reg-1
+check 'asked once' same "$(asked)" "$((before + 1))"
+edged_stop
 dps_config reg-1 symmetric_key <<<"symmetric_key = { value = \"$key\" }"
 connects 'a running device' reg-1
 step 'is deleted in the hub' hub_call DELETE /devices/reg-1 -H 'If-Match: "*"'

@@ -340,7 +340,7 @@ ParameterizedTestParameters(edged_config, names_line_and_key_of_what_is_wrong)
         {GOOD "[edge_ca.auto_renew]\nthreshold = \"100%\"\n", ERR_INVALID, "1% to 99%"},
         {GOOD "[edge_ca.auto_renew]\nretry = \"soon\"\n", ERR_INVALID, "edge_ca.auto_renew.retry"},
         {GOOD "[aziot_keys]\npkcs11_lib_path = \"/x\"\n", ERR_UNSUPPORTED,
-         "line 4: aziot_keys: pkcs11_lib_path (line 5)"},
+         "line 4: aziot_keys: PKCS#11 (line 5)"},
         {GOOD "[preloaded_keys]\na = \"pkcs11:x\"\n", ERR_UNSUPPORTED,
          "preloaded_keys: a (line 5)"},
         {GOOD "[watchdog]\nmax_retries = \"many\"\n", ERR_INVALID, "line 5: watchdog.max_retries"},

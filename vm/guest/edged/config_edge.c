@@ -120,8 +120,8 @@ static int check_aziot_keys(void *base, const struct toml *value, struct err *er
         const struct toml *item = value->children[i];
         if (str_starts(item->key, "pkcs11_"))
             return err_set(err, ERR_UNSUPPORTED,
-                           "%s (line %u): PKCS#11 is not supported by the built-in runtime",
-                           item->key, item->line);
+                           "PKCS#11 (line %u) is not supported by the built-in runtime",
+                           item->line);
     }
     return 0;
 }

@@ -32,7 +32,7 @@ static size_t find(const struct identity_cache *c, const char *module)
 
 static bool put(struct identity_cache *c, const char *module, const char *generation)
 {
-    struct entry entry;
+    struct entry entry = {0};
     if (c->n == IDENTITY_MODULES_MAX || !str_copy(entry.module, sizeof(entry.module), module) ||
         !str_copy(entry.generation, sizeof(entry.generation), generation))
         return false;

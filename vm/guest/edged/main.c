@@ -178,9 +178,11 @@ static int run(const struct arguments *a)
     if (!a->level_given && config.log_level[0])
         log_set_level(agent_level(config.log_level));
     add_environment(&config);
+    int status = EXIT_SUCCESS;
     if (edged_run(&config, &a->options, &end, &err) < 0)
-        return fail(&err, EXIT_FAILURE);
-    int status = end.moved ? EXIT_MOVED : EXIT_SUCCESS;
+        status = fail(&err, EXIT_FAILURE);
+    else if (end.moved)
+        status = EXIT_MOVED;
     if (end.busy)
         _exit(status);
     return status;
