@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /* Seconds from a microsecond up, and bytes: from 2^-20 to 2^20, each octave in 8 buckets. */
-#define EDGE_QUANTILE_BUCKETS   (40 * 8)
-#define EDGE_QUANTILE_WINDOW_MS (5U * 60 * 1000) /* an answer has one to two of these in it */
+#define EDGE_QUANTILE_BUCKETS   320U
+#define EDGE_QUANTILE_WINDOW_MS 300000U /* an answer has one to two of these in it */
 
 struct edge_quantile {
     uint16_t now[EDGE_QUANTILE_BUCKETS], before[EDGE_QUANTILE_BUCKETS];

@@ -87,7 +87,8 @@ typedef void (*outbox_expired_fn)(void *arg, const struct outbox_ref *ref,
  */
 int outbox_sweep(struct outbox *o, outbox_expired_fn fn, void *arg, struct err *err);
 
-/* Deletes all that is queued for an endpoint. */
+/* Deletes all that is queued for an endpoint; what was handed out of it is not to be reported done
+ * any more. */
 int outbox_drop(struct outbox *o, unsigned endpoint, struct err *err);
 
 uint64_t outbox_count(const struct outbox *o, unsigned endpoint, unsigned priority);

@@ -186,10 +186,10 @@ static int emit_binary(struct parser *p, int row, const struct token *op,
     return status < 0 ? -1 : emit(p, 2, &instr);
 }
 
-static int emit_negate(struct parser *p, const struct token *op, enum route_type *type)
+static int emit_negate(struct parser *p, const struct token *op, enum route_type type)
 {
-    if (!fits(ROUTE_TYPE_NUMBER, *type))
-        return fail_operand(p, op, ROUTE_TYPE_NUMBER, *type);
+    if (!fits(ROUTE_TYPE_NUMBER, type))
+        return fail_operand(p, op, ROUTE_TYPE_NUMBER, type);
     return emit(p, 1, &(struct route_instr){.op = ROUTE_OP_NEGATE});
 }
 
@@ -289,7 +289,7 @@ static int parse_call(struct parser *p, const struct token *name, enum route_typ
         return parser_fail(p, name, "there is no such function");
     if (!parser_take(p, TOKEN_CLOSE)) {
         do {
-            enum route_type given;
+            enum route_type given = ROUTE_TYPE_UNDEFINED;
 
             if (n == (fn->more ? ROUTE_ARGS_MAX : strlen(fn->args)))
                 return parser_fail(p, name, "too many arguments");
@@ -434,7 +434,7 @@ static int parse_unary(struct parser *p, enum route_type *ret)
         parser_next(p);
         status = parse_unary(p, ret);
         if (status == 0)
-            status = op.kind == TOKEN_NOT ? emit_not(p, &op, ret) : emit_negate(p, &op, ret);
+            status = op.kind == TOKEN_NOT ? emit_not(p, &op, ret) : emit_negate(p, &op, *ret);
     } else {
         status = parse_primary(p, ret);
     }
@@ -445,7 +445,7 @@ static int parse_unary(struct parser *p, enum route_type *ret)
 /* Operators that bind at least as close as LOWEST. All are left-associative. */
 static int parse_expr(struct parser *p, unsigned lowest, enum route_type *ret)
 {
-    enum route_type given[2];
+    enum route_type given[2] = {ROUTE_TYPE_UNDEFINED, ROUTE_TYPE_UNDEFINED};
 
     if (parse_unary(p, &given[0]) < 0)
         return -1;

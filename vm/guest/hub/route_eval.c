@@ -163,7 +163,7 @@ static struct value operand(struct route_input *in, const struct route_instr *i)
 
 static struct value run(const struct route *r, struct route_input *in)
 {
-    struct value stack[ROUTE_STACK_MAX];
+    struct value *stack = route_input_stack(in);
     size_t n = 0;
 
     for (const struct route_instr *i = r->code, *end = i + r->n_code; i < end; i++) {

@@ -43,6 +43,7 @@ struct route_input {
 
     char *room;
     size_t room_used;
+    struct value stack[ROUTE_STACK_MAX];
 };
 
 struct route_input *route_input_new(void)
@@ -110,6 +111,11 @@ void route_input_set(struct route_input *in, const struct edge_message *m)
 const char *route_input_source(const struct route_input *in)
 {
     return in->source.data;
+}
+
+struct value *route_input_stack(struct route_input *in)
+{
+    return in->stack;
 }
 
 char *route_input_room(struct route_input *in, size_t n)

@@ -15,4 +15,7 @@ struct value route_input_body_has(struct route_input *in, const char *path);
 /* "/messages/modules/m/outputs/o/" */
 const char *route_input_source(const struct route_input *in);
 
+/* ROUTE_STACK_MAX values to calculate with. */
+struct value *route_input_stack(struct route_input *in);
+
 #endif

@@ -287,7 +287,8 @@ static bool enter_member(struct span *s, const char *name, size_t len)
     if (take(s, '}'))
         return false;
     do {
-        (void)take_name(s, &found);
+        if (!take_name(s, &found))
+            return false;
         if (is_name(&found, name, len))
             value = s->at;
         skip_value(s);
