@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 
 #define HUB_HOST   "sandbox.berth.internal"
-#define HUB_WAIT_S 5
+#define HUB_WAIT_S 10 /* a loaded machine; twice the shortest time-out of a method */
 
 static int failures;
 

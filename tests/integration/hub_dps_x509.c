@@ -117,6 +117,15 @@ static void test_individual(void)
     if (!enrol("/enrollments/self", "clientCertificates", &self, &spare))
         return;
     accept_it("the primary certificate registers", &self, "self", "self");
+    expect_login(&hub, "it logs in to the hub",
+                 &(struct mqtt_login){.device = "self", .cert = self.cert, .cert_key = self.key},
+                 0);
+    expect_login(&hub, "and with the secondary",
+                 &(struct mqtt_login){.device = "self", .cert = spare.cert, .cert_key = spare.key},
+                 0);
+    expect_login(&hub, "but not another",
+                 &(struct mqtt_login){.device = "self", .cert = other.cert, .cert_key = other.key},
+                 5);
     accept_it("so does the secondary", &spare, "self", "self");
     refuse("another one with the same name does not", &other, "self");
     report("nor does none", device_register(&hub, &silent, NULL, &a) == 401, answer_text(&a));
@@ -147,6 +156,9 @@ static void test_group(void)
     accept_it("a group takes what its authority signed, by the common name", &by_ca, "unit-1",
               "unit-1");
     accept_it("also through an authority between", &by_sub, "unit-2", "unit-2");
+    expect_login(
+        &hub, "group member logs in to the hub",
+        &(struct mqtt_login){.device = "unit-2", .cert = by_sub.cert, .cert_key = by_sub.key}, 0);
     refuse("but under no other name", &by_ca, "unit-9");
     refuse("and not what another of the same name signed", &by_stranger, "unit-3");
     (void)device_provision(&hub, &d, NULL, &a);

@@ -163,7 +163,14 @@ int dps_assign(struct dps *d, const struct dps_grant *grant, struct registration
         how = SUBSTATUS_AGAIN;
     else if (again)
         how = e->migrate ? SUBSTATUS_MIGRATED : SUBSTATUS_RESET;
-    if (settle(d, grant, own, hub_name, how == SUBSTATUS_RESET, err) < 0)
+    /* A device that cannot be made as a whole is not made, and one that cannot be made anew stays.
+     */
+    if (store_begin(d->hub->store, err) < 0)
+        return -1;
+
+    int status = settle(d, grant, own, hub_name, how == SUBSTATUS_RESET, err);
+
+    if (store_end(d->hub->store, status, err) < 0)
         return -1;
     if (!again)
         STR_SET(reg->device, own);

@@ -266,7 +266,7 @@ int registry_move(struct hub *hub, const char *device, const char *hub_name, str
     if (store_identity_put(hub->store, &id, err) < 0)
         return -1;
     clients_drop(hub->clients, device, NULL);
-    return 0;
+    return configuration_follow(hub, device, "", err);
 }
 
 /* ---- deployments ---- */
