@@ -34,7 +34,6 @@ static const char *check_mark(enum light light)
 static void print_checks(const struct host_report *report)
 {
     auto_grid struct cli_grid grid = {.columns = 3};
-    auto_buf struct buf text = {0};
     for (size_t i = 0; i < report->n; i++) {
         const struct host_check *c = &report->checks[i];
         cli_grid_add(&grid, check_mark(c->light));
