@@ -321,7 +321,7 @@ Test(outbox, refuses_more_than_it_may_hold_and_goes_on)
     cr_expect_eq(err.kind, ERR_NO_SPACE);
     cr_expect(strstr(err.msg, "the message queue is full: it may hold 1.0 MiB"), "%s", err.msg);
     commit(); /* the turn itself is fine */
-    cr_expect_eq(outbox_count(outbox, up, 10), n);
+    cr_expect_eq(outbox_count(outbox, up, 10), (uint64_t)n);
     cr_expect_lt(outbox_bytes(outbox), 1 << 20);
 
     struct outbox_item item;
