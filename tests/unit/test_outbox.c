@@ -459,6 +459,23 @@ Test(outbox, sets_a_damaged_database_aside_and_says_so)
     }
 }
 
+Test(outbox, sets_aside_what_only_it_can_see_is_wrong)
+{
+    sqlite3 *db = NULL;
+
+    add_to("1", up, 10, -1);
+    commit();
+    outbox_close(outbox);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, "UPDATE entry SET queue = 999999", NULL, NULL, NULL), SQLITE_OK);
+    (void)sqlite3_close(db);
+    open_it();
+    cr_expect(file_exists(outbox_set_aside(outbox)));
+    add_to("2", up, 10, -1);
+    commit();
+    cr_expect_str_eq(drain(up, true), "2 ");
+}
+
 Test(outbox, reads_past_a_torn_end_of_the_journal)
 {
     char wal[80], copy[80];
