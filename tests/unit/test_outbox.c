@@ -321,7 +321,7 @@ Test(outbox, refuses_more_than_it_may_hold_and_goes_on)
     cr_expect_eq(err.kind, ERR_NO_SPACE);
     cr_expect(strstr(err.msg, "the message queue is full: it may hold 1.0 MiB"), "%s", err.msg);
     commit(); /* the turn itself is fine */
-    cr_expect_eq(outbox_count(outbox, up, 10), n);
+    cr_expect_eq(outbox_count(outbox, up, 10), (uint64_t)n);
     cr_expect_lt(outbox_bytes(outbox), 1 << 20);
 
     struct outbox_item item;
@@ -457,6 +457,23 @@ Test(outbox, sets_a_damaged_database_aside_and_says_so)
         cr_assert_eq(mkdir(dir, 0700), 0);
         open_it();
     }
+}
+
+Test(outbox, sets_aside_what_only_it_can_see_is_wrong)
+{
+    sqlite3 *db = NULL;
+
+    add_to("1", up, 10, -1);
+    commit();
+    outbox_close(outbox);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, "UPDATE entry SET queue = 999999", NULL, NULL, NULL), SQLITE_OK);
+    (void)sqlite3_close(db);
+    open_it();
+    cr_expect(file_exists(outbox_set_aside(outbox)));
+    add_to("2", up, 10, -1);
+    commit();
+    cr_expect_str_eq(drain(up, true), "2 ");
 }
 
 Test(outbox, reads_past_a_torn_end_of_the_journal)

@@ -47,10 +47,11 @@ enum edge_system edge_system_named(const char *name, size_t len)
 
 enum edge_system edge_system_wired(const char *key)
 {
-    if (key[0] != '$' && key[0] != 'i' && key[0] != 'a')
+    if (!key[0] || !key[1])
         return EDGE_SYSTEM_COUNT;
+    /* Their third characters tell most of them apart. */
     for (size_t i = 0; i < ARRAY_LEN(systems); i++)
-        if (systems[i].key && strcmp(systems[i].key, key) == 0)
+        if (systems[i].key && systems[i].key[2] == key[2] && strcmp(systems[i].key, key) == 0)
             return (enum edge_system)i;
     return EDGE_SYSTEM_COUNT;
 }

@@ -78,14 +78,21 @@ static void set_source(struct route_input *in)
     const struct edge_message *m = in->m;
 
     buf_clear(&in->source);
-    if (m->kind == EDGE_TWIN_CHANGE)
+    if (m->kind == EDGE_TWIN_CHANGE) {
         buf_puts(&in->source, "/twinChangeNotifications/");
-    else if (m->output[0])
-        buf_printf(&in->source, "/messages/modules/%s/outputs/%s/", m->module, m->output);
-    else if (m->module[0])
-        buf_printf(&in->source, "/messages/modules/%s/", m->module);
-    else
-        buf_puts(&in->source, "/messages/");
+        return;
+    }
+    buf_puts(&in->source, "/messages/");
+    if (!m->module[0])
+        return;
+    buf_puts(&in->source, "modules/");
+    buf_puts(&in->source, m->module);
+    buf_putc(&in->source, '/');
+    if (!m->output[0])
+        return;
+    buf_puts(&in->source, "outputs/");
+    buf_puts(&in->source, m->output);
+    buf_putc(&in->source, '/');
 }
 
 void route_input_set(struct route_input *in, const struct edge_message *m)

@@ -177,6 +177,13 @@ static int set_aside(struct outbox *o, const char *path, struct err *err)
 
 /* ---- opening ---- */
 
+/* ERR_PROTOCOL: SQLite finds nothing wrong, we do. */
+static int fail_damaged(sqlite3_stmt *stmt, const char *what, struct err *err)
+{
+    (void)sqlite3_reset(stmt);
+    return err_set(err, ERR_PROTOCOL, "database: %s", what);
+}
+
 static int load_endpoints(struct outbox *o, struct err *err)
 {
     sqlite3_stmt *stmt = outbox_query(o, OUTBOX_Q_ENDPOINTS);
@@ -188,7 +195,7 @@ static int load_endpoints(struct outbox *o, struct err *err)
         unsigned at = outbox_endpoint(o, store_column(stmt, 1));
 
         if (at != store_column_u64(stmt, 0))
-            return err_set(err, ERR_SYSTEM, "database: its endpoints are not numbered in order");
+            return fail_damaged(stmt, "its endpoints are not numbered in order", err);
         o->endpoints[at].stored = true;
     }
     return row;
@@ -209,7 +216,7 @@ static int load_queues(struct outbox *o, struct err *err)
         uint64_t number = store_column_u64(stmt, 0);
 
         if (number / 16 >= o->n_endpoints || number % 16 >= ROUTE_PRIORITIES)
-            return err_set(err, ERR_SYSTEM, "database: it has a queue of no endpoint");
+            return fail_damaged(stmt, "it has a queue of no endpoint", err);
 
         struct outbox_queue *q = &o->endpoints[number / 16].queues[number % 16];
 
@@ -274,9 +281,21 @@ static int load_last(struct outbox *o, struct err *err)
     return row < 0 ? -1 : 0;
 }
 
+static int open_database(struct outbox *o, const char *path, struct err *err)
+{
+    if (store_open_kind(&outbox_kind, path, &o->store, err) < 0)
+        return -1;
+    keep_journal(o->store->db);
+    if (load(o, err) == 0)
+        return load_last(o, err);
+    store_close(steal(o->store));
+    return -1;
+}
+
 static int open_checked(struct outbox *o, const char *path, struct err *err)
 {
     auto_buf struct buf verdict = {0};
+    struct err why = {0};
 
     if (file_exists(path)) {
         if (check(path, &verdict, err) < 0)
@@ -284,13 +303,13 @@ static int open_checked(struct outbox *o, const char *path, struct err *err)
         if (!str_eq(buf_str(&verdict), "ok") && set_aside(o, path, err) < 0)
             return -1;
     }
-    if (store_open_kind(&outbox_kind, path, &o->store, err) < 0)
-        return -1;
-    keep_journal(o->store->db);
-    if (load(o, err) < 0 || load_last(o, err) < 0)
-        return -1;
-    outbox_make_reserve(o);
-    return 0;
+    if (open_database(o, path, &why) == 0)
+        return 0;
+    if (why.kind == ERR_PROTOCOL && !o->set_aside)
+        return set_aside(o, path, err) < 0 ? -1 : open_database(o, path, err);
+    if (err)
+        *err = why;
+    return -1;
 }
 
 int outbox_open(const char *path, const struct outbox_options *options, struct outbox **ret,
@@ -310,6 +329,7 @@ int outbox_open(const char *path, const struct outbox_options *options, struct o
         outbox_close(o);
         return err_wrap(err, "the message queue %s", path);
     }
+    outbox_make_reserve(o);
     *ret = o;
     return 0;
 }
