@@ -92,7 +92,7 @@ keys Z
 sees 'delete says what is lost' 10 'Type its name'
 type_in "wrong"
 keys Tab Tab Enter
-sees 'a wrong name deletes nothing' 5 'name does not match'
+sees 'a wrong name deletes nothing' 5 'does not match: type'
 keys C-u
 type_in "$vm"
 keys Tab Tab Enter
