@@ -9,6 +9,7 @@
 #include "vm/guest/edged/agent.h"
 #include "vm/guest/edged/agent_methods.h"
 #include "vm/guest/edged/cloud.h"
+#include "vm/guest/edged/gc.h"
 #include "vm/guest/edged/mgmt.h"
 #include "vm/guest/edged/notify.h"
 #include "vm/guest/edged/report.h"
@@ -31,6 +32,7 @@ struct edged {
     struct docker *docker;
     struct agent *agent;
     struct agent_methods *methods;
+    struct gc *gc;
     struct cloud *cloud;
     struct mgmt *mgmt;
     struct twin twin;
@@ -249,6 +251,7 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
     e->docker = docker_new(&e->loop,
                            *e->config->engine_socket ? e->config->engine_socket : o->engine_socket);
     e->agent = agent_new(&e->loop, e->docker, e->config, o->state_dir, on_agent_changed, e);
+    e->gc = gc_new(&e->loop, e->docker, e->config, e->agent, o->state_dir);
     begin_methods(e);
     e->cloud = cloud_new(&e->loop, &cloud, &events, e, err);
     if (!e->cloud)
@@ -286,6 +289,7 @@ static bool end(struct edged *e)
 {
     mgmt_free(e->mgmt);
     agent_methods_free(e->methods);
+    gc_free(e->gc);
     cloud_free(e->cloud);
     agent_free(e->agent);
     twin_done(&e->twin);
