@@ -96,13 +96,22 @@ ended() { answers GetTaskStatus "{\"schemaVersion\":\"1.0\",\"correlationId\":\"
 blob() { find "$work/blobs" -name "_logs_localhost_edge-1_$1" -exec cat {} +; }
 
 step 'the hub starts' hub_start
-printf 'trust_bundle_cert = "file://%s/hub/ca.pem"\n[provisioning]\nsource = "manual"\nconnection_string = "%s"\n' "$work" "$(hub_device edge-1)" >"$work/config.toml"
+cat >"$work/config.toml" <<END
+trust_bundle_cert = "file://$work/hub/ca.pem"
+[provisioning]
+source = "manual"
+connection_string = "$(hub_device edge-1)"
+[image_garbage_collection]
+image_age_cleanup_threshold = "0s"
+cleanup_time = "$(date -u -d '100 seconds' +%H:%M)"
+END
 step 'the container engine starts' podman_start
 podman_busybox "$image" 'echo "<3> bad"; echo "good one"; echo "<6> fine" >&2; i=0; while [ $i -lt ${LINES_WANTED:-0} ]; do i=$((i+1)); echo "line $i of a log that is long enough to fill more than one block"; done; while :; do sleep 1; done'
+podman_busybox localhost/unused:1 'echo unused'
 step 'a storage account' blob_server
 edged_start
 hub_deploy edge-1 "$(jq -cn --arg i "$image" '{one: {type: "docker", status: "running", settings: {image: $i}},
-    big: {type: "docker", status: "running", env: {LINES_WANTED: {value: "60000"}}, settings: {image: $i, createOptions: "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"k8s-file\",\"Config\":{}}}}"}}}')"
+    big: {type: "docker", status: "running", env: {LINES_WANTED: {value: "60000"}}, settings: {image: $i}}}')"
 check 'two modules run' wait_until 60 hub_reported edge-1 '.modules.one.runtimeStatus == "running" and .modules.big.runtimeStatus == "running"'
 
 check 'ping' answers ping null '.status == 200 and .payload == null'
@@ -147,6 +156,8 @@ another() { wait_until 20 hub_reported edge-1 '.modules.one.runtimeStatus == "ru
 check 'RestartModule' answers restartmodule '{"schemaVersion":"1.0","id":"one"}' '.status == 200 and .payload == null'
 check 'it is another process now' another
 check 'of a module that is not there' answers RestartModule '{"schemaVersion":"1.0","id":"nix"}' '.status == 500 and (.payload.message | contains("nix"))'
+check 'an image that nothing uses goes when its time has come' wait_until 150 eval '! podman_here image exists localhost/unused:1'
+check 'one that is used stays' podman_here image exists "$image"
 check 'without an id' answers RestartModule '{"schemaVersion":"1.0"}' '.status == 400'
 check 'of the agent' answers RestartModule '{"schemaVersion":"1.0","id":"edgeAgent"}' '.status == 200'
 check 'which then ends' wait_until 10 eval '! kill -0 "$edged_pid"'

@@ -346,6 +346,8 @@ void method_upload_logs(struct agent_methods *m, const char *rid, const cJSON *p
 
 void method_jobs_done(struct agent_methods *m)
 {
-    while (m->jobs)
-        job_free(m->jobs);
+    for (struct method_job *job = m->jobs, *next; job; job = next) {
+        next = job->next;
+        job_free(job);
+    }
 }

@@ -30,10 +30,12 @@ int method_check_schema(const cJSON *payload, struct err *err)
 int method_need_text(const cJSON *payload, const char *key, const char **ret, struct err *err)
 {
     const cJSON *item = member(payload, key);
-    if (!cJSON_IsString(item) || !item->valuestring[0])
-        return err_set(err, ERR_INVALID, "%s is missing", key);
-    *ret = item->valuestring;
-    return 0;
+    if (cJSON_IsString(item) && item->valuestring[0]) {
+        *ret = item->valuestring;
+        return 0;
+    }
+    err_set(err, ERR_INVALID, "%s is missing", key);
+    return -1;
 }
 
 int method_need_url(const cJSON *payload, const char **ret, struct err *err)
