@@ -62,11 +62,13 @@ static void on_restarted(void *arg, int status, const cJSON *json, const struct 
             at = &(*at)->next;
         *at = r->next;
         agent_release(m->c.agent, r->name);
-        if (err)
-            method_refuse(m, r->rid,
-                          &(struct err){.kind = ERR_REMOTE, .msg = "it did not restart"});
-        else
+        struct err why;
+        if (err) { /* whatever the engine found: not the caller's fault */
+            err_set(&why, ERR_REMOTE, "%s: %s", r->name, err->msg);
+            method_refuse(m, r->rid, &why);
+        } else {
             method_answer(m, r->rid, 200, NULL);
+        }
     }
     if (err)
         log_warn("method", "RestartModule: %s: %s", r->name, err->msg);
