@@ -15,7 +15,8 @@ allowed() {
     provision) echo core/base core/io core/azure ;;
     core/engine) echo core/base core/io core/azure core/rpc vm provision logs ;;
     tui) echo core/base core/rpc logs ;;
-    vm/guest/edged | vm/guest/hub) echo core/base core/io core/azure ;;
+    vm/guest/edged) echo core/base core/io core/azure logs ;;
+    vm/guest/hub) echo core/base core/io core/azure ;;
     vm/guest/image/sensor) ;;
     *) echo ANY ;;
     esac
@@ -53,5 +54,6 @@ fence 'openssl/' '^(core/io/(digest|tls)[^/]*|core/azure/[^/]*|provision/cert)\.
 fence 'tss2/' '^vm/guest/edged/tpm\.c$'
 fence '(ncurses|curses)' '^tui/term\.c$'
 fence 'pcre2' '^logs/filter\.c$'
+fence 'zlib' '^vm/guest/edged/method_text\.c$'
 fence 'sqlite3' '^vm/guest/hub/store[^/]*\.[ch]$'
 exit $bad

@@ -197,6 +197,48 @@ Test(create_options, respects_a_chosen_network_and_log)
     cr_assert_eq(cJSON_GetArraySize(json_get(host, "CapDrop")), 2);
 }
 
+Test(create_options, limits_every_log_that_is_written_to_files)
+{
+    static const struct {
+        const char *create_options, *log_options, *type, *size;
+    } cases[] = {
+        {"{}", "", "json-file", "30m"},
+        {"{}", "{\"Type\":\"local\"}", "local", "30m"},
+        {"{}", "{\"Type\":\"json-file\",\"Config\":{\"max-size\":\"1m\"}}", "json-file", "1m"},
+        {"{}", "not JSON", "json-file", "30m"},
+        {"{\"HostConfig\":{\"LogConfig\":{\"Config\":{\"max-file\":\"3\"}}}}", "", "json-file",
+         "30m"},
+        {"{\"HostConfig\":{\"LogConfig\":{\"Type\":\"journald\"}}}", "", "journald", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char options[200];
+        struct module_spec spec = {
+            .name = "m1", .image = (char[]){"a:1"}, .create_options = options};
+        struct create_context c = context;
+        STR_SET(options, cases[i].create_options);
+        c.log_options = cases[i].log_options;
+        auto_json cJSON *body = create_options_body(&spec, &c);
+        const cJSON *log = json_get(json_get(body, "HostConfig"), "LogConfig");
+        cr_expect_str_eq(json_str(log, "Type", ""), cases[i].type, "case %zu", i);
+        cr_expect_str_eq(json_str(json_get(log, "Config"), "max-size", ""), cases[i].size,
+                         "case %zu", i);
+    }
+}
+
+Test(deployment, knows_whose_credentials_an_image_needs)
+{
+    struct registry registries[] = {{.address = (char[]){"Docker.io"}},
+                                    {.address = (char[]){"localhost:5000"}},
+                                    {.address = (char[]){"localhost"}}};
+    const struct deployment d = {.registries = registries, .n_registries = 3};
+    cr_assert_eq(deployment_registry(&d, "busybox:1"), &registries[0]);
+    cr_assert_eq(deployment_registry(&d, "user/app:1"), &registries[0]);
+    cr_assert_eq(deployment_registry(&d, "docker.io/user/app:1"), &registries[0]);
+    cr_assert_eq(deployment_registry(&d, "localhost:5000/app:1"), &registries[1]);
+    cr_assert_eq(deployment_registry(&d, "localhost/app:1"), &registries[2]);
+    cr_assert_null(deployment_registry(&d, "other.io/app:1"));
+}
+
 Test(create_options, chunks_for_the_twin_join_again)
 {
     char long_text[1700];

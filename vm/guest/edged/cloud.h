@@ -29,7 +29,12 @@ struct cloud_events {
                     size_t len); /* the whole twin: after each connect, and when asked for */
     void (*on_patch)(void *arg, const char *text, size_t len); /* desired properties changed */
     void (*on_reported)(void *arg, bool ok);                   /* the answer to cloud_report() */
+    /* A direct method was called; RID is for cloud_answer(). */
+    void (*on_method)(void *arg, const char *name, const char *rid, const char *data, size_t len);
 };
+
+#define CLOUD_METHOD_NAME_MAX 128
+#define CLOUD_METHOD_RID_MAX  64
 
 struct cloud_state {
     enum cloud_word word;
@@ -59,5 +64,7 @@ void cloud_get_twin(struct cloud *c); /* no-op while not connected: each connect
 bool cloud_report(struct cloud *c, const char *text, size_t len);
 /* The same without waiting for an answer: the last thing before the end. */
 void cloud_report_last(struct cloud *c, const char *text, size_t len);
+/* Answers a direct method; lost where the connection is gone: then nobody waits any more. */
+void cloud_answer(struct cloud *c, const char *rid, int status, const char *body, size_t len);
 
 #endif

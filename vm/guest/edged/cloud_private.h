@@ -1,5 +1,5 @@
-/* What the files of the cloud share: cloud.c connects, cloud_twin.c speaks of the twin. Nobody else
- * includes this. */
+/* What the files of the cloud share: cloud.c connects, cloud_twin.c speaks of the twin,
+ * cloud_method.c of direct methods. Nobody else includes this. */
 #ifndef BERTH_EDGED_CLOUD_PRIVATE_H
 #define BERTH_EDGED_CLOUD_PRIVATE_H
 
@@ -46,6 +46,8 @@ struct cloud {
 /* What the hub has to be asked for before the twin's topics come. */
 int cloud_twin_subscribe(struct cloud *c, struct err *err);
 void cloud_twin_message(void *arg, const char *topic, const char *data, size_t len);
+/* False where TOPIC is not a method's. */
+bool cloud_method_message(struct cloud *c, const char *topic, const char *data, size_t len);
 /* Nothing that was asked will be answered. */
 void cloud_twin_reset(struct cloud *c);
 

@@ -10,8 +10,8 @@
 
 int cloud_twin_subscribe(struct cloud *c, struct err *err)
 {
-    static const char *const topics[] = {"$iothub/twin/res/#",
-                                         "$iothub/twin/PATCH/properties/desired/#"};
+    static const char *const topics[] = {
+        "$iothub/twin/res/#", "$iothub/twin/PATCH/properties/desired/#", "$iothub/methods/POST/#"};
     return mqtt_subscribe(c->mqtt, topics, (int)ARRAY_LEN(topics), err);
 }
 
@@ -126,6 +126,8 @@ void cloud_twin_message(void *arg, const char *topic, const char *data, size_t l
 {
     struct cloud *c = arg;
     unsigned status = 0, rid = 0;
+    if (cloud_method_message(c, topic, data, len))
+        return;
     if (str_starts(topic, "$iothub/twin/PATCH/properties/desired/")) {
         c->events->on_patch(c->arg, data, len);
         return;

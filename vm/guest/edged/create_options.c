@@ -182,21 +182,25 @@ static void add_network(cJSON *body, const cJSON *host, const char *network)
     (void)json_add_obj(object_of(object_of(body, "NetworkingConfig"), "EndpointsConfig"), network);
 }
 
-/* A log that nobody limited would fill the disk. */
+/* A log that nobody limited would fill the disk: the limit is added to what createOptions or else
+ * the deployment chose, where that writes files and names none. */
 static void add_log_limit(cJSON *host, const char *log_options)
 {
-    if (cJSON_IsObject(json_get(host, "LogConfig")))
-        return;
-    cJSON_DeleteItemFromObjectCaseSensitive(host, "LogConfig");
-    cJSON *wanted = *log_options ? json_parse(log_options, strlen(log_options), NULL) : NULL;
-    if (cJSON_IsObject(wanted)) {
-        json_add(host, "LogConfig", wanted);
-        return;
+    static const char files[] = " json-file k8s-file local ";
+    char type[64];
+    if (!cJSON_IsObject(json_get(host, "LogConfig"))) {
+        cJSON *wanted = *log_options ? json_parse(log_options, strlen(log_options), NULL) : NULL;
+        cJSON_DeleteItemFromObjectCaseSensitive(host, "LogConfig");
+        json_add(host, "LogConfig", cJSON_IsObject(wanted) ? wanted : cJSON_CreateObject());
+        if (!cJSON_IsObject(wanted))
+            cJSON_Delete(wanted);
     }
-    cJSON_Delete(wanted);
-    cJSON *config = json_add_obj(host, "LogConfig");
-    json_add_str(config, "Type", "json-file");
-    json_add_str(json_add_obj(config, "Config"), "max-size", "30m");
+    cJSON *config = object_of(host, "LogConfig");
+    if (!*json_str(config, "Type", ""))
+        set_str(config, "Type", "json-file");
+    (void)str_format(type, sizeof(type), " %s ", json_str(config, "Type", ""));
+    if (strstr(files, type) && !json_get(json_get(config, "Config"), "max-size"))
+        set_str(object_of(config, "Config"), "max-size", "30m");
 }
 
 static void strip_privileges(cJSON *host)

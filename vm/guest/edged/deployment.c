@@ -393,10 +393,16 @@ const struct module_spec *deployment_find(const struct deployment *d, const char
 
 const struct registry *deployment_registry(const struct deployment *d, const char *image)
 {
+    const char *host = image;
     size_t len = strcspn(image, "/");
+    if (!image[len] || (!memchr(image, '.', len) && !memchr(image, ':', len) &&
+                        strncmp(image, "localhost/", len + 1) != 0)) {
+        host = "docker.io"; /* a name without a host is Docker Hub's */
+        len = strlen(host);
+    }
     for (size_t i = 0; i < d->n_registries; i++) {
         const char *address = d->registries[i].address;
-        if (strlen(address) == len && strncasecmp(address, image, len) == 0)
+        if (strlen(address) == len && strncasecmp(address, host, len) == 0)
             return &d->registries[i];
     }
     return NULL;

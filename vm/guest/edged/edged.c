@@ -7,7 +7,9 @@
 #include "core/base/log.h"
 #include "core/base/version.h"
 #include "vm/guest/edged/agent.h"
+#include "vm/guest/edged/agent_methods.h"
 #include "vm/guest/edged/cloud.h"
+#include "vm/guest/edged/gc.h"
 #include "vm/guest/edged/mgmt.h"
 #include "vm/guest/edged/notify.h"
 #include "vm/guest/edged/report.h"
@@ -29,6 +31,8 @@ struct edged {
     struct device device; /* empty as long as it is not known */
     struct docker *docker;
     struct agent *agent;
+    struct agent_methods *methods;
+    struct gc *gc;
     struct cloud *cloud;
     struct mgmt *mgmt;
     struct twin twin;
@@ -147,6 +151,18 @@ static void on_device(void *arg, const struct device *device)
     agent_begin(e->agent, &e->device);
 }
 
+static void on_method(void *arg, const char *name, const char *rid, const char *data, size_t len)
+{
+    struct edged *e = arg;
+    agent_methods_call(e->methods, name, rid, data, len);
+}
+
+static void on_method_answer(void *arg, const char *rid, int status, const char *body, size_t len)
+{
+    struct edged *e = arg;
+    cloud_answer(e->cloud, rid, status, body, len);
+}
+
 static void on_cloud_state(void *arg)
 {
     struct edged *e = arg;
@@ -208,10 +224,25 @@ static void loop_init(struct edged *e)
     (void)uv_signal_start(&e->interrupt, on_signal, SIGINT);
 }
 
+static void begin_methods(struct edged *e)
+{
+    const struct agent_methods_context context = {
+        .loop = &e->loop,
+        .docker = e->docker,
+        .config = e->config,
+        .device = &e->device,
+        .agent = e->agent,
+        .answer = on_method_answer,
+        .restart = on_restart_asked,
+        .arg = e,
+    };
+    e->methods = agent_methods_new(&context);
+}
+
 static int begin(struct edged *e, const struct edged_options *o, struct err *err)
 {
-    static const struct cloud_events events = {on_device, on_cloud_state, on_twin, on_patch,
-                                               on_reported};
+    static const struct cloud_events events = {on_device, on_cloud_state, on_twin,
+                                               on_patch,  on_reported,    on_method};
     const struct cloud_options cloud = {.config = e->config,
                                         .credential = e->credential,
                                         .keys = e->keys,
@@ -220,6 +251,8 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
     e->docker = docker_new(&e->loop,
                            *e->config->engine_socket ? e->config->engine_socket : o->engine_socket);
     e->agent = agent_new(&e->loop, e->docker, e->config, o->state_dir, on_agent_changed, e);
+    e->gc = gc_new(&e->loop, e->docker, e->config, e->agent, o->state_dir);
+    begin_methods(e);
     e->cloud = cloud_new(&e->loop, &cloud, &events, e, err);
     if (!e->cloud)
         return -1;
@@ -255,6 +288,8 @@ static int open_keys(struct edged *e, const char *state_dir, struct err *err)
 static bool end(struct edged *e)
 {
     mgmt_free(e->mgmt);
+    agent_methods_free(e->methods);
+    gc_free(e->gc);
     cloud_free(e->cloud);
     agent_free(e->agent);
     twin_done(&e->twin);

@@ -42,3 +42,17 @@ int log_query_set(struct log_query *q, const char *name, const char *value, uint
         good = parse_when(value, now_s, &q->until_s);
     return good ? 0 : err_set(err, ERR_INVALID, "invalid parameter: %s", name);
 }
+
+void log_query_target(const struct log_query *q, const char *container, struct buf *out)
+{
+    buf_printf(out, "/containers/%s/logs?stdout=true&stderr=true&follow=%s&timestamps=%s",
+               container, q->follow ? "true" : "false", q->timestamps ? "true" : "false");
+    if (q->tail == LOG_QUERY_ALL)
+        buf_puts(out, "&tail=all");
+    else
+        buf_printf(out, "&tail=%llu", (unsigned long long)q->tail);
+    if (q->since_s)
+        buf_printf(out, "&since=%llu", (unsigned long long)q->since_s);
+    if (q->until_s)
+        buf_printf(out, "&until=%llu", (unsigned long long)q->until_s);
+}

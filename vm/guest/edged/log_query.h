@@ -2,6 +2,7 @@
 #ifndef BERTH_EDGED_LOG_QUERY_H
 #define BERTH_EDGED_LOG_QUERY_H
 
+#include "core/base/buf.h"
 #include "core/base/err.h"
 
 #include <stdbool.h>
@@ -23,5 +24,7 @@ struct log_query {
  * ignored. */
 int log_query_set(struct log_query *q, const char *name, const char *value, uint64_t now_s,
                   struct err *err);
+/* The engine's target for it. */
+void log_query_target(const struct log_query *q, const char *container, struct buf *out);
 
 #endif

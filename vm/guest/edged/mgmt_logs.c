@@ -58,20 +58,6 @@ static void on_client_gone(void *arg)
     free(p);
 }
 
-static void put_target(struct buf *out, const char *name, const struct log_query *q)
-{
-    buf_printf(out, "/containers/%s/logs?stdout=true&stderr=true&follow=%s&timestamps=%s", name,
-               q->follow ? "true" : "false", q->timestamps ? "true" : "false");
-    if (q->tail == LOG_QUERY_ALL)
-        buf_puts(out, "&tail=all");
-    else
-        buf_printf(out, "&tail=%llu", (unsigned long long)q->tail);
-    if (q->since_s)
-        buf_printf(out, "&since=%llu", (unsigned long long)q->since_s);
-    if (q->until_s)
-        buf_printf(out, "&until=%llu", (unsigned long long)q->until_s);
-}
-
 void mgmt_logs(struct mgmt *m, struct http_exchange *x, const char *name)
 {
     struct err err;
@@ -92,7 +78,7 @@ void mgmt_logs(struct mgmt *m, struct http_exchange *x, const char *name)
         http_reply_message(x, 404, "No such container: %s", shown);
         return;
     }
-    put_target(&target, view.name, &q);
+    log_query_target(&q, view.name, &target);
     struct pipe *p = xcalloc(1, sizeof(*p));
     p->x = x;
     http_exchange_on_close(x, on_client_gone, p);

@@ -1,18 +1,13 @@
-/* The log of edgeAgent, which is this process: its last lines and, where followed, the new ones, in
- * the engine's frames. The log calls its tap under a lock, so that new lines are only remembered
- * there and sent on the loop's next turn. */
+/* The log of edgeAgent, which is this process: its last lines and, where followed, the new ones, as
+ * agent_log.h makes frames of them. The log calls its tap under a lock, so that new lines are only
+ * remembered there and sent on the loop's next turn. */
 #include "vm/guest/edged/mgmt_private.h"
 
-#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
-#include "core/base/str.h"
-#include "vm/guest/edged/log_query.h"
+#include "vm/guest/edged/agent_log.h"
 
-#include <string.h>
-
-#define STREAM_STDERR 2
-#define PENDING_MAX   (1U << 20)
+#define PENDING_MAX (1U << 20)
 
 struct mgmt_follow {
     struct mgmt *m;
@@ -23,76 +18,14 @@ struct mgmt_follow {
     bool blocked;       /* the reader is slow */
 };
 
-/* The time at the beginning of a line of the log; 0 where there is none. */
-static uint64_t line_ms(const char *line)
-{
-    char text[CLOCK_TEXT_MAX];
-    uint64_t ms = 0;
-    (void)str_format(text, sizeof(text), "%.*s", (int)strcspn(line, " "), line);
-    return clock_parse(text, &ms) ? ms : 0;
-}
-
-static bool wanted(const struct log_query *q, uint64_t ms)
-{
-    return ms / 1000 >= q->since_s && (!q->until_s || ms / 1000 < q->until_s);
-}
-
-static void put_frame(struct buf *out, const char *line, uint64_t ms, bool timestamps)
-{
-    char stamp[CLOCK_TEXT_MAX] = "";
-    if (timestamps) { /* nanoseconds, as an engine writes them */
-        clock_format(stamp, sizeof(stamp), ms);
-        size_t n = strcspn(stamp, "Z");
-        (void)str_copy(stamp + n, sizeof(stamp) - n, "000000Z ");
-    }
-    uint32_t len = (uint32_t)(strlen(stamp) + strlen(line) + 1);
-    const char head[8] = {STREAM_STDERR,    0,        0, 0, (char)(len >> 24), (char)(len >> 16),
-                          (char)(len >> 8), (char)len};
-    buf_append(out, head, sizeof(head));
-    buf_puts(out, stamp);
-    buf_puts(out, line);
-    buf_putc(out, '\n');
-}
-
-/* ------------------------------------------------------------------------------- what is there */
-
-struct collected {
-    const struct log_query *q;
-    uint64_t n, skip;
-    struct buf frames;
-};
-
-static void count_line(void *arg, const char *line)
-{
-    struct collected *c = arg;
-    c->n += wanted(c->q, line_ms(line));
-}
-
-static void take_line(void *arg, const char *line)
-{
-    struct collected *c = arg;
-    uint64_t ms = line_ms(line);
-    if (!wanted(c->q, ms))
-        return;
-    if (c->skip)
-        c->skip--;
-    else
-        put_frame(&c->frames, line, ms, c->q->timestamps);
-}
-
 /* ------------------------------------------------------------------------------- what comes */
 
 static void on_log_line(void *arg, const char *line)
 {
     struct mgmt *m = arg;
-    uint64_t ms = line_ms(line);
     bool any = false;
-    for (struct mgmt_follow *f = m->follows; f; f = f->next) {
-        if (!wanted(&f->q, ms) || f->pending.len > PENDING_MAX)
-            continue; /* a reader that slow loses lines of ours */
-        put_frame(&f->pending, line, ms, f->q.timestamps);
-        any = true;
-    }
+    for (struct mgmt_follow *f = m->follows; f; f = f->next) /* a slow reader loses lines of ours */
+        any = (f->pending.len <= PENDING_MAX && agent_log_line(&f->q, line, &f->pending)) || any;
     if (any)
         (void)uv_async_send(m->log_wake);
 }
@@ -136,20 +69,18 @@ static void on_client_gone(void *arg)
 
 void mgmt_own_log(struct mgmt *m, struct http_exchange *x, const struct log_query *q)
 {
-    struct collected c = {.q = q};
-    log_recent(count_line, &c);
-    c.skip = q->tail < c.n ? c.n - q->tail : 0;
-    log_recent(take_line, &c);
+    struct buf frames = {0};
+    agent_log_recent(q, &frames);
     if (!q->follow) {
-        http_reply(x, 200, "text/plain", c.frames.data, c.frames.len);
-        buf_done(&c.frames);
+        http_reply(x, 200, "text/plain", frames.data, frames.len);
+        buf_done(&frames);
         return;
     }
     struct mgmt_follow *f = xcalloc(1, sizeof(*f));
     f->m = m;
     f->x = x;
     f->q = *q;
-    f->pending = c.frames;
+    f->pending = frames;
     f->next = m->follows;
     m->follows = f;
     http_exchange_on_close(x, on_client_gone, f);
