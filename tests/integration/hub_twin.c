@@ -117,9 +117,11 @@ static void test_throttle(void)
     auto_buf struct buf topic = {0};
     auto_buf struct buf payload = {0};
     auto_buf struct buf asked = {0};
-    struct mqtt_login m = {.device = "dev1", .key = key};
+    char own_key[128];
+    struct mqtt_login m = {.device = "hasty", .key = own_key};
     int served = 0, busy = 0;
 
+    device_create(&hub, "hasty", false, own_key);
     (void)mqtt_login(&l, &hub, &m, NULL);
     (void)mqtt_subscribe(&l, "$iothub/twin/res/#", 0);
     for (int i = 0; i < 250; i++)
