@@ -268,7 +268,8 @@ static void add_name(void *arg, const struct identity *id)
 {
     struct names *names = arg;
 
-    STR_SET(names->of[names->n++], id->module);
+    STR_SET(names->of[names->n], id->module);
+    names->n++;
 }
 
 /* The configurations of its hub, for the device and each of its modules. */
