@@ -86,14 +86,17 @@ static void device_tick(struct ui *ui, void *state)
 
 static void device_ready(struct ui *ui, void *state)
 {
+    struct device_view *v = state;
     (void)ui;
-    ((struct device_view *)state)->asked = false;
+    v->asked = v->wants_string = false;
 }
 
 static void take_device(struct ui *ui, struct device_view *v, const struct reply *reply)
 {
     char module[SANDBOX_ID_MAX];
     STR_SET(module, module_of(v));
+    bool wants_string = v->wants_string;
+    v->wants_string = false; /* what was asked for must not show minutes later */
     v->asked = false;
     v->err = reply->err ? *reply->err : (struct err){0};
     if (reply->err || !reply->n_devices)
@@ -106,9 +109,8 @@ static void take_device(struct ui *ui, struct device_view *v, const struct reply
     for (size_t i = 0; i < v->n_modules; i++)
         if (module[0] && str_eq(v->modules[i].module, module))
             v->which = i + 1;
-    if (!v->wants_string)
+    if (!wants_string)
         return;
-    v->wants_string = false;
     v->until_ms = ui_view(ui)->now_ms + SHOWN_MS;
     STR_SET(v->string, reply->connection ? reply->connection : "(it has none)");
 }
@@ -128,7 +130,7 @@ static bool device_reply(struct ui *ui, void *state, const struct reply *reply)
     }
     if (reply->kind == REPLY_DONE && !reply->err && str_starts(reply->what, "delete")) {
         ui_toast(ui, LIGHT_OK, "%s is deleted", v->id);
-        ui_pop(ui); /* V is gone */
+        ui_close(ui, v); /* V is gone */
         return true;
     }
     return false;
@@ -220,6 +222,8 @@ static void draw_twin(struct device_view *v, struct surface *s, struct area a)
 static void device_draw(const struct view *view, void *state, struct surface *s, struct area body)
 {
     struct device_view *v = state;
+    if (v->until_ms && view->now_ms >= v->until_ms) /* also without an engine to tick */
+        hide_string(v);
     surface_rule(s, body, NULL);
     surface_focus(s, body.y + 1, 1, false);
     if (v->err.kind) {
@@ -310,7 +314,8 @@ static void ask_delete(struct ui *ui, const struct device_view *v)
 
 static void toggle_string(struct ui *ui, struct device_view *v)
 {
-    if (v->until_ms) {
+    if (v->until_ms || v->wants_string) {
+        v->wants_string = false;
         hide_string(v);
         return;
     }
@@ -332,9 +337,12 @@ static bool device_action(struct ui *ui, void *state, enum action_id id)
     const struct invoke_arg invoke = {.device = v->id, .module = module_of(v)};
     if (text_view_action(&v->twin, id))
         return true;
-    if (id == ACTION_DEVICE_STRING)
+    if (id == ACTION_DEVICE_STRING) {
         toggle_string(ui, v);
-    else if (id == ACTION_DEVICE_MODULE)
+        return true;
+    }
+    hide_string(v); /* it does not wait below another page */
+    if (id == ACTION_DEVICE_MODULE)
         next_module(ui, v);
     else if (id == ACTION_DEVICE_INVOKE)
         ui_push(ui, &screen_invoke, &invoke);

@@ -188,7 +188,7 @@ static bool form_reply(struct ui *ui, void *state, const struct reply *reply)
         return false;
     STR_SET(id, f->name.text);
     bool existed = reply->existed;
-    ui_pop(ui);
+    ui_close(ui, f);
     ui_push(ui, &screen_device, id);
     ui_toast(ui, existed ? LIGHT_WARN : LIGHT_OK,
              existed ? "%s was there already; nothing was changed"

@@ -70,8 +70,11 @@ const struct ui_ops *ui_ops(struct ui *ui)
 
 void ui_push(struct ui *ui, const struct screen *screen, const void *arg)
 {
-    if (ui->depth == STACK_MAX)
-        close_top(ui);
+    /* Nothing is closed to make room: who asks for this one is among those that are open. */
+    if (ui->depth == STACK_MAX) {
+        ui_toast(ui, LIGHT_WARN, "Too many pages are open; Esc goes back");
+        return;
+    }
     struct open_screen *top = &ui->stack[ui->depth++];
     top->screen = screen;
     top->state = xcalloc(1, screen->state_size ? screen->state_size : 1);
@@ -86,6 +89,15 @@ void ui_pop(struct ui *ui)
     close_top(ui);
     if (!ui->depth)
         ui->quit = true;
+}
+
+void ui_close(struct ui *ui, const void *state)
+{
+    size_t at = 0;
+    while (at < ui->depth && ui->stack[at].state != state)
+        at++;
+    while (ui->depth > at)
+        ui_pop(ui);
 }
 
 void ui_reset(struct ui *ui, const struct screen *screen, const void *arg)
@@ -156,6 +168,18 @@ static void go_to_tab(struct ui *ui, enum tab tab)
         ui_push(ui, tab_screens[tab], NULL);
 }
 
+/* There is one; what lies above it closes. */
+static void go_to_sandbox(struct ui *ui)
+{
+    for (size_t i = ui->depth; i-- > 0;)
+        if (ui->stack[i].screen == &screen_sandbox) {
+            while (ui->depth > i + 1)
+                close_top(ui);
+            return;
+        }
+    ui_push(ui, &screen_sandbox, NULL);
+}
+
 static void act_everywhere(struct ui *ui, enum action_id id)
 {
     if (id >= ACTION_TAB_1 && id <= ACTION_TAB_5)
@@ -168,8 +192,8 @@ static void act_everywhere(struct ui *ui, enum action_id id)
         ui_push(ui, &screen_help, ui_top(ui, NULL));
     else if (id == ACTION_JOBS && ui_top(ui, NULL) != &screen_jobs)
         ui_push(ui, &screen_jobs, NULL);
-    else if (id == ACTION_SANDBOX && ui_top(ui, NULL) != &screen_sandbox)
-        ui_push(ui, &screen_sandbox, NULL);
+    else if (id == ACTION_SANDBOX)
+        go_to_sandbox(ui);
     else if (id == ACTION_LEAVE || (id == ACTION_BACK && ui->depth > 1))
         ui_pop(ui);
 }
@@ -286,6 +310,9 @@ void ui_reply(struct ui *ui, uint64_t screen_id, const struct reply *reply)
         ui_push(ui, &screen_job, reply->id);
     else if (reply->kind == REPLY_DONE)
         ui_toast(ui, LIGHT_OK, "Asked: %s", reply->what);
+    else if (reply->kind == REPLY_STREAM) /* its screen was closed before it began */
+        (str_starts(reply->id, "sandbox-") ? request_events_stop : request_logs_stop)(ui,
+                                                                                      reply->id);
 }
 
 /* ---- drawing */

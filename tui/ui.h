@@ -113,6 +113,7 @@ const struct ui_ops *ui_ops(struct ui *ui);
 /* The stack. ARG is handed to enter() and borrowed for the call. */
 void ui_push(struct ui *ui, const struct screen *screen, const void *arg);
 void ui_pop(struct ui *ui);
+void ui_close(struct ui *ui, const void *state); /* the screen with STATE and those above it */
 void ui_reset(struct ui *ui, const struct screen *screen, const void *arg); /* closes all others */
 const struct screen *ui_top(struct ui *ui, void **ret_state);
 void ui_quit(struct ui *ui);

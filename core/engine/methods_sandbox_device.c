@@ -51,7 +51,9 @@ static void on_modules_counted(void *arg, const char *text, size_t len, const st
     size_t n = 0;
     if (!err && hub_read_count(text, len, &n, NULL) == 0)
         l->devices[l->next].modules = (int)n;
-    l->next++; /* one that was deleted in between stays uncounted */
+    else if (err && err->kind != ERR_NOT_FOUND)
+        l->count = 0; /* a hub that stalls is not asked a thousand times more */
+    l->next++;        /* one that was deleted in between stays uncounted */
     count_next(c);
 }
 

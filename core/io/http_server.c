@@ -94,7 +94,8 @@ static size_t on_data(void *arg, const char *data, size_t len)
     size_t used = 0;
 
     x->in_handler = true;
-    while (x->conn && !x->handling && used < len) {
+    /* What was answered and not taken yet bounds what is asked in one go; on_drain goes on. */
+    while (x->conn && !x->handling && used < len && net_conn_pending(x->conn) <= HTTP_REPLY_HIGH) {
         if (!x->begun) {
             x->begun = true;
             net_conn_deadline(x->conn, x->server->limits.request_ms);
@@ -161,6 +162,8 @@ static void on_drain(void *arg)
 
     if (x->streaming && x->on_drain)
         x->on_drain(x->on_drain_arg);
+    else if (!x->handling)
+        net_conn_resume(x->conn);
 }
 
 static void on_deadline(void *arg)

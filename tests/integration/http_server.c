@@ -69,6 +69,8 @@ static void handler(struct http_exchange *x, void *arg)
 
     if (strcmp(at, "/echo") == 0) {
         http_reply(x, 200, "text/plain", body, len);
+    } else if (strcmp(at, "/large") == 0) {
+        http_reply(x, 200, "text/plain", filler, sizeof(filler));
     } else if (strcmp(at, "/later") == 0) {
         reply_later(x, arg);
     } else if (strcmp(at, "/none") == 0) {
@@ -237,6 +239,34 @@ static void test_pipelining(void)
         memcpy(p, "GET /echo ", 10);
     expect("pipelined requests of every kind are answered in order", buf_str(&request),
            "HTTP/1.1 200 OK", 200);
+}
+
+/* Together they are far more than may wait for one client. */
+static void test_large_pipelining(void)
+{
+    static char chunk[65536];
+    const size_t wanted = 400 * sizeof(filler);
+    auto_buf struct buf request = {0};
+    uint64_t end = clock_mono_ms() + WAIT_MS;
+    char seen[60];
+    size_t got = 0;
+    int fd = dial();
+
+    for (int i = 0; i < 400; i++)
+        buf_puts(&request, "GET /large HTTP/1.1\r\n\r\n");
+    say(fd, buf_str(&request));
+    while (got < wanted && clock_mono_ms() < end) {
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+
+        if (n == 0 || (n < 0 && errno != EAGAIN))
+            break;
+        got += n > 0 ? (size_t)n : 0;
+    }
+    snprintf(seen, sizeof(seen), "%zu of %zu bytes", got, wanted);
+    buf_clear(&request);
+    buf_puts(&request, seen);
+    report("pipelined large answers come as fast as they are taken", got >= wanted, &request);
+    close(fd);
 }
 
 static void test_split(void)
@@ -461,6 +491,7 @@ int main(void)
 
     test_socket_file();
     test_pipelining();
+    test_large_pipelining();
     test_split();
     test_continue();
     test_limits();

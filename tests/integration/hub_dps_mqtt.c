@@ -243,6 +243,16 @@ static void test_certificates(void)
 
     struct login in = {.id = "cert-1", .cert = cert, .cert_key = cert_key};
 
+    struct link real = {0};
+
+    in.id = "one";
+    report("a certificate that nobody knows takes nobody's place",
+           login(&real, &(struct login){.id = "one", .key = key}) == 0 && login(&l, &in) == 0 &&
+               mqtt_ping(&real),
+           NULL);
+    in.id = "cert-1";
+    link_close(&real);
+    link_close(&l);
     report("a certificate that nobody knows may connect",
            login(&l, &in) == 0 && mqtt_subscribe(&l, "$dps/registrations/res/#", 1) == 1 &&
                ask(&l, "$dps/registrations/PUT/iotdps-register/?$rid=1", "{}", &topic, &out),

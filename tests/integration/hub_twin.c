@@ -56,6 +56,13 @@ static void test_twin(void)
     }
     buf_puts(&large, "}");
     expect_report(&l, "more than 32 KB is 400", "", large.data, "$iothub/twin/res/400/?$rid=r");
+    buf_clear(&large);
+    buf_puts(&large, "{\"z\":0");
+    for (int i = 0; i < 20000; i++)
+        buf_printf(&large, ",\"k%d\":1", i);
+    buf_puts(&large, "}");
+    expect_report(&l, "tens of thousands of members are 400 before they are merged", "", large.data,
+                  "$iothub/twin/res/400/?$rid=r");
     expect_report(&l, "null deletes", "", "{\"a\":null}",
                   "$iothub/twin/res/204/?$rid=r&$version=3");
     (void)mqtt_publish(&l, "$iothub/twin/GET/?$rid=g", 0, 0, "", 0);
@@ -110,9 +117,11 @@ static void test_throttle(void)
     auto_buf struct buf topic = {0};
     auto_buf struct buf payload = {0};
     auto_buf struct buf asked = {0};
-    struct mqtt_login m = {.device = "dev1", .key = key};
+    char own_key[128];
+    struct mqtt_login m = {.device = "hasty", .key = own_key};
     int served = 0, busy = 0;
 
+    device_create(&hub, "hasty", false, own_key);
     (void)mqtt_login(&l, &hub, &m, NULL);
     (void)mqtt_subscribe(&l, "$iothub/twin/res/#", 0);
     for (int i = 0; i < 250; i++)

@@ -284,6 +284,77 @@ Test(screens_sandbox, the_connection_string_is_shown_on_request_and_not_for_long
     cr_expect(!ui_fixture_shows(&f, "SharedAccessKey"), "time hides it");
 }
 
+Test(screens_sandbox, the_connection_string_goes_also_without_an_engine_and_below_other_pages)
+{
+    const struct err gone = {.kind = ERR_UNREACHABLE, .msg = "the engine ended"};
+    open_device();
+    ui_fixture_key(&f, 'S');
+    answer_device();
+    ui_lost(f.ui, &gone);
+    ui_view(f.ui)->now_ms += 30000;
+    cr_expect(!ui_fixture_shows(&f, "SharedAccessKey"), "nothing ticks without an engine");
+    ui_ready(f.ui, true);
+    ui_fixture_key(&f, 'S');
+    answer_device();
+    ui_fixture_key(&f, 'I');
+    ui_fixture_key(&f, KEYSYM_ESC);
+    cr_expect(!ui_fixture_shows(&f, "SharedAccessKey"), "another page was opened");
+}
+
+Test(screens_sandbox, a_string_that_could_not_be_told_is_not_shown_later)
+{
+    open_device();
+    ui_fixture_key(&f, 'S');
+    ui_fixture_refuse(&f, ERR_UNREACHABLE, "the sandbox does not answer", "");
+    ui_tick(f.ui);
+    answer_device();
+    cr_expect(!ui_fixture_shows(&f, "SharedAccessKey"));
+}
+
+Test(screens_sandbox, a_deleted_device_takes_what_is_above_it_along)
+{
+    open_device();
+    ui_fixture_key(&f, 'Z');
+    ui_fixture_type(&f, "edge-07-vm");
+    ui_fixture_key(&f, KEYSYM_TAB);
+    ui_fixture_key(&f, KEYSYM_TAB);
+    ui_fixture_key(&f, KEYSYM_ENTER);
+    ui_fixture_key(&f, 'I');
+    ui_fixture_answer_to(&f, "sandbox.device_delete", "{}");
+    cr_expect(ui_top(f.ui, NULL) == &screen_sandbox);
+}
+
+/* The sanitiser is the judge: nothing is freed that its own handler still uses. */
+Test(screens_sandbox, pages_can_be_opened_without_end)
+{
+    open_device();
+    for (int i = 0; i < 40; i++) {
+        ui_fixture_key(&f, 'I');
+        (void)ui_fixture_picture(&f);
+        ui_fixture_key(&f, KEYSYM_F1);
+        (void)ui_fixture_picture(&f);
+    }
+    for (int i = 0; i < 40; i++) {
+        ui_fixture_key(&f, KEYSYM_ESC);
+        ui_fixture_key(&f, 'L');
+        ui_fixture_key(&f, 'J');
+        (void)ui_fixture_picture(&f);
+    }
+    ui_fixture_key(&f, KEYSYM_ESC);
+    ui_fixture_key(&f, 'O');
+    cr_expect(ui_top(f.ui, NULL) == &screen_sandbox, "there is one sandbox to come back to");
+}
+
+Test(screens_sandbox, events_that_begin_too_late_are_ended)
+{
+    open_device();
+    ui_fixture_key(&f, 'L');
+    cr_expect_str_eq(f.method, "sandbox.events_follow");
+    ui_fixture_key(&f, KEYSYM_ESC);
+    ui_fixture_answer_to(&f, "sandbox.events_follow", "{\"stream\":\"sandbox-7\"}");
+    cr_expect_str_eq(f.method, "sandbox.events_stop");
+}
+
 Test(screens_sandbox, tab_goes_on_to_the_modules_twins)
 {
     open_device();

@@ -131,6 +131,17 @@ Test(topic, takes_property_bags_apart)
     cr_assert_str_eq(seen.data, "[$.mid|m 1][alert type|a/b][empty|][alone|(null)][plus|a+b]");
 }
 
+Test(topic, takes_no_bag_of_thousands_of_properties)
+{
+    auto_buf struct buf bag = {0};
+
+    for (int i = 0; i < 500; i++)
+        buf_printf(&bag, "k%d=v&", i);
+    cr_assert(topic_bag_each(bag.data, bag.len, NULL, NULL));
+    buf_puts(&bag, "one=more");
+    cr_assert_not(topic_bag_each(bag.data, bag.len, NULL, NULL));
+}
+
 Test(topic, knows_a_valid_id)
 {
     char longest[130];

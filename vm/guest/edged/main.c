@@ -207,6 +207,8 @@ int main(int argc, char **argv)
         (void)printf("berth-edged %s\n", BERTH_VERSION);
         return EXIT_SUCCESS;
     }
+    /* What the TPM's library has to say is in its codes; its lines would go to standard error. */
+    (void)setenv("TSS2_LOG", "all+none", 0); /* NOLINT(concurrency-mt-unsafe): no thread yet */
     if (a.tpm)
         return show_tpm(a.tpm);
     /* Small on purpose: one heap for all threads, one thread for name look-ups. */

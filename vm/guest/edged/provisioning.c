@@ -45,8 +45,10 @@ static int adopt(struct provisioning *p, const struct dps_device *found, struct 
     struct device device = {.port = found->port};
     STR_SET(device.hub, found->hub);
     STR_SET(device.id, found->id);
-    if (provisioning_state_write(p->path, p->config->provisioning.method, p->source, &device, err) <
-        0)
+    /* What stands there already need not be written again, which a full disk would not allow. */
+    if (!device_same(&p->known, &device) &&
+        provisioning_state_write(p->path, p->config->provisioning.method, p->source, &device, err) <
+            0)
         return err_wrap(err, "keep what the provisioning service said");
     log_info("provisioning", "device %s of %s%s%s", device.id, device.hub,
              *found->detail ? ": " : "", found->detail);
@@ -71,8 +73,11 @@ static void on_registered(void *arg, const struct dps_device *device, const stru
         credential_explain(p->credential, &err);
     }
     bool passing = err.kind == ERR_UNREACHABLE || err.kind == ERR_TIMEOUT;
-    if (passing && device_known(&p->known) && p->doubt == PROVISIONING_NO_DOUBT) {
+    if (passing && device_known(&p->known)) {
+        /* The hub is asked again, too: it may have refused in passing. Its next no raises the doubt
+         * anew. */
         log_warn("provisioning", "%s; going on with what was known before", err.msg);
+        p->doubt = PROVISIONING_NO_DOUBT;
         answer(p, NULL);
     } else {
         answer(p, &err);

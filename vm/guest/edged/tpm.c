@@ -132,8 +132,6 @@ static TSS2_RC find_primary(struct tpm *t, TPM2_HANDLE handle, ESYS_TR hierarchy
 
 static int tpm_open(struct tpm *t, const struct config_tpm *config, struct err *err)
 {
-    (void)setenv("TSS2_LOG", "all+none", 0); /* NOLINT(concurrency-mt-unsafe): what it says is in
-                                                the codes; its lines would go to standard error */
     TSS2_RC rc = Tss2_TctiLdr_Initialize(config->tcti, &t->tcti);
     if (rc == TSS2_RC_SUCCESS)
         rc = Esys_Initialize(&t->esys, t->tcti, NULL);

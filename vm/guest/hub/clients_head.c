@@ -9,14 +9,16 @@
 #include "vm/guest/hub/events.h"
 #include "vm/guest/hub/methods.h"
 #include "vm/guest/hub/rest.h"
+#include "vm/guest/hub/twin_json.h"
 #include "vm/guest/hub/twins.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define WILL_MAX       65536
-#define TWIN_CALLS_MAX 100 /* of one client in a second; more are answered 429 */
-#define TWIN_SECOND_MS 1000
+#define WILL_MAX        65536
+#define TWIN_CALLS_MAX  100  /* of one client in a second; more are answered 429 */
+#define TWIN_CALL_BYTES 2048 /* so many count as one more */
+#define TWIN_SECOND_MS  1000
 
 static void say(const struct client *c, const char *what, const char *why)
 {
@@ -221,8 +223,9 @@ static void throttle_twin(struct client *c, struct topic_span rid)
     reply_twin(c, rid, status, NULL, &body);
 }
 
-/* Each call reads or writes the database: a client that does nothing else is slowed down. */
-static bool twin_is_busy(struct client *c)
+/* Each call reads or writes the database, a large one for longer: a client that does nothing else
+ * is slowed down. */
+static bool twin_is_busy(struct client *c, size_t len)
 {
     uint64_t second = uv_now(c->clients->hub->loop) / TWIN_SECOND_MS;
 
@@ -230,7 +233,10 @@ static bool twin_is_busy(struct client *c)
         c->twin_second = second;
         c->twin_count = 0;
     }
-    return ++c->twin_count > TWIN_CALLS_MAX;
+    if (len > 2 * TWIN_SECTION_MAX)
+        len = 2 * TWIN_SECTION_MAX; /* the rest is refused before it costs anything */
+    c->twin_count += 1 + (unsigned)(len / TWIN_CALL_BYTES);
+    return c->twin_count > TWIN_CALLS_MAX;
 }
 
 static void on_twin_get(struct client *c, const struct topic *topic)
@@ -258,7 +264,7 @@ static void on_twin_report(struct client *c, const struct topic *topic, const st
 
 static void on_twin(struct client *c, const struct topic *topic, const struct mqtt_packet *p)
 {
-    if (twin_is_busy(c))
+    if (twin_is_busy(c, p->payload.len))
         throttle_twin(c, topic->rid);
     else if (topic->kind == TOPIC_TWIN_GET)
         on_twin_get(c, topic);

@@ -159,7 +159,7 @@ static int check_wanted(const char *module, const cJSON *wanted, bool edge, stru
         return -1;
     return twin_json_size(wanted) <= TWIN_SECTION_MAX
                ? 0
-               : err_set(err, ERR_INVALID, "properties.desired: more than %u KB",
+               : err_set(err, ERR_INVALID, "properties.desired: more than %zu KB",
                          TWIN_SECTION_MAX / 1024);
 }
 

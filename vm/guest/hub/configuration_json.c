@@ -76,7 +76,7 @@ static int check_settings(const char *name, const cJSON *settings, struct err *e
     if (twin_json_check(result, path, err) < 0)
         return -1;
     if (twin_json_size(result) > TWIN_SECTION_MAX)
-        return err_set(err, ERR_INVALID, "%s: is more than the %u KB that a twin may have", path,
+        return err_set(err, ERR_INVALID, "%s: is more than the %zu KB that a twin may have", path,
                        TWIN_SECTION_MAX / 1024);
     return 0;
 }

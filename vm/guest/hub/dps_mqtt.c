@@ -92,20 +92,21 @@ static int check_user(const struct dps *d, const struct mqtt_packet *p, char id[
 }
 
 /* A token must be good now. A certificate need only be there: what is wrong with it is answered to
- * the registration, as Azure does it. */
-static int check_proof(struct dps_link *l, struct err *err)
+ * the registration, as Azure does it. RET_PROVEN: it is who it says. */
+static int check_proof(struct dps_link *l, bool *ret_proven, struct err *err)
 {
     auto_dps_grant struct dps_grant grant = {0};
     struct auth_proof proof = {
         .token = l->token.data, .len = l->token.len, .tls = mqtt_conn_tls(l->c)};
     struct tls_cert_info cert;
 
-    if (!proof.token)
-        return proof.tls && tls_peer(proof.tls, &cert)
-                   ? 0
-                   : err_set(err, ERR_AUTH, "%s showed neither token nor certificate", l->id);
-    if (dps_auth_device(l->d, &proof, l->id, &grant, err) < 0)
+    if (!proof.token && !(proof.tls && tls_peer(proof.tls, &cert)))
+        return err_set(err, ERR_AUTH, "%s showed neither token nor certificate", l->id);
+    *ret_proven = dps_auth_device(l->d, &proof, l->id, &grant, err) == 0;
+    if (!*ret_proven && proof.token)
         return err_wrap(err, "registration %s", l->id);
+    if (!*ret_proven)
+        return 0;
     if (grant.expiry_s != UINT64_MAX)
         mqtt_conn_expires(l->c, grant.expiry_s + SAS_SKEW_S);
     return 0;
@@ -117,7 +118,7 @@ static void link_free(struct dps_link *l)
     free(l);
 }
 
-/* A second connection of the same client ends the first. */
+/* A second connection of the same client ends the first; one that only says so must not. */
 static void take_over(struct dps *d, const char *id)
 {
     for (struct dps_link *l = d->links; l; l = l->next)
@@ -132,16 +133,18 @@ static void *on_connect(void *owner, struct mqtt_conn *c, const struct mqtt_pack
 {
     struct dps *d = owner;
     struct dps_link *l = xcalloc(1, sizeof(*l));
+    bool proven = false;
 
     l->d = d;
     l->c = c;
     if (p->password.at)
         secret_set(&l->token, p->password.at, p->password.len);
-    if (check_user(d, p, l->id, err) < 0 || check_proof(l, err) < 0) {
+    if (check_user(d, p, l->id, err) < 0 || check_proof(l, &proven, err) < 0) {
         link_free(l);
         return NULL;
     }
-    take_over(d, l->id);
+    if (proven)
+        take_over(d, l->id);
     l->next = d->links;
     d->links = l;
     *ret_present = false;

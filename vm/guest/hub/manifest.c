@@ -119,7 +119,7 @@ static int check_twin(const struct at *desired, struct err *err)
     size = twin_json_size(desired->json);
     if (size > TWIN_SECTION_MAX)
         return err_set(err, ERR_INVALID,
-                       "%s: %zu bytes are more than the %u KB that a twin may have", desired->path,
+                       "%s: %zu bytes are more than the %zu KB that a twin may have", desired->path,
                        size, TWIN_SECTION_MAX / 1024);
     return 0;
 }

@@ -219,16 +219,21 @@ int registry_put(struct hub *hub, const char *device, const char *module, const 
 
 /* ---- deleting ---- */
 
-static int delete_identity(struct hub *hub, const struct identity *id, struct err *err)
+static int release_children(struct hub *hub, const struct identity *id, struct err *err)
 {
     char scope[REGISTRY_SCOPE_MAX];
 
-    if (store_identity_delete(hub->store, id->device, id->module, err) < 0)
-        return -1;
     if (!id->iot_edge)
         return 0;
     registry_scope(id, scope, sizeof(scope));
     return store_children_release(hub->store, scope, err);
+}
+
+static int delete_identity(struct hub *hub, const struct identity *id, struct err *err)
+{
+    return store_identity_delete(hub->store, id->device, id->module, err) < 0
+               ? -1
+               : release_children(hub, id, err);
 }
 
 int registry_delete(struct hub *hub, const char *device, const char *module, const char *if_match,
@@ -252,6 +257,36 @@ int registry_delete(struct hub *hub, const char *device, const char *module, con
     return 0;
 }
 
+/* ---- moving ---- */
+
+struct names {
+    char of[HUB_MODULES_MAX + ARRAY_LEN(system_modules)][IDENTITY_ID_MAX];
+    size_t n;
+};
+
+static void add_name(void *arg, const struct identity *id)
+{
+    struct names *names = arg;
+
+    STR_SET(names->of[names->n], id->module);
+    names->n++;
+}
+
+/* The configurations of its hub, for the device and each of its modules. */
+static int follow_all(struct hub *hub, const char *device, struct err *err)
+{
+    struct names names = {.n = 0};
+
+    if (store_identity_each(hub->store, device, "", ARRAY_LEN(names.of), add_name, &names, err) <
+            0 ||
+        configuration_follow(hub, device, "", err) < 0)
+        return -1;
+    for (size_t i = 0; i < names.n; i++)
+        if (configuration_follow(hub, device, names.of[i], err) < 0)
+            return -1;
+    return 0;
+}
+
 int registry_move(struct hub *hub, const char *device, const char *hub_name, struct err *err)
 {
     auto_identity struct identity id = {0};
@@ -262,11 +297,12 @@ int registry_move(struct hub *hub, const char *device, const char *hub_name, str
     if (str_eq(id.hub, name))
         return 0;
     STR_SET(id.hub, name);
+    id.parents[0] = '\0'; /* parents and children are on one hub */
     id.version++;
-    if (store_identity_put(hub->store, &id, err) < 0)
+    if (release_children(hub, &id, err) < 0 || store_identity_put(hub->store, &id, err) < 0)
         return -1;
     clients_drop(hub->clients, device, NULL);
-    return configuration_follow(hub, device, "", err);
+    return follow_all(hub, device, err);
 }
 
 /* ---- deployments ---- */

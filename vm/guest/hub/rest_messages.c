@@ -4,6 +4,7 @@
 #include "core/base/str.h"
 #include "vm/guest/hub/c2d.h"
 #include "vm/guest/hub/c2d_json.h"
+#include "vm/guest/hub/registry.h"
 #include "vm/guest/hub/rest.h"
 
 #define FEEDBACK_A_REPLY 200
@@ -17,7 +18,7 @@ static void message_send(struct rest *r)
     auto_json cJSON *out = cJSON_CreateObject();
     struct err err = {0};
 
-    if (store_identity_get(r->hub->store, device, "", &id, &err) < 0 ||
+    if (registry_device(r->hub, r->hub_name, device, &id, &err) < 0 ||
         c2d_json_read(r->body, device, clock_wall_ms(), &message, &err) < 0 ||
         c2d_send(r->hub->c2d, &message, &err) < 0) {
         rest_fail(r, &err);

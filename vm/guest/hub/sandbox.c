@@ -254,7 +254,7 @@ static void on_request(struct http_exchange *x, void *arg)
 static int open_parts(struct sandbox *s, struct err *err)
 {
     /* As many as the MQTT port takes: devices come this way, too. */
-    static const struct http_limits limits = {.body_max = 2 * REST_BODY_MAX,
+    static const struct http_limits limits = {.body_max = (size_t)2 * REST_BODY_MAX,
                                               .connections_max = 12000};
     struct hub *hub = &s->hub;
 

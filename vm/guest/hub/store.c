@@ -115,6 +115,10 @@ int store_change(struct store *s, sqlite3_stmt *stmt, struct err *err)
             return -1;
         s->writing = true;
     }
+    /* A full disk may have ended the transaction by itself: nothing more of this turn is written.
+     */
+    if (sqlite3_get_autocommit(s->db))
+        return err_set(err, ERR_SYSTEM, "database: the writes were lost");
     return store_step(s, stmt, err);
 }
 

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#define BAG_PROPERTY_MAX 8192 /* key and value */
+#define BAG_PROPERTY_MAX   8192 /* key and value */
+#define BAG_PROPERTIES_MAX 500
 
 bool topic_span_is(struct topic_span s, const char *text)
 {
@@ -214,6 +215,7 @@ bool topic_bag_each(const char *bag, size_t len,
 {
     struct topic_span rest = {bag, len};
     char text[BAG_PROPERTY_MAX + 2];
+    unsigned n = 0;
 
     while (rest.len > 0) {
         struct topic_span part = until(&rest, '&');
@@ -222,7 +224,7 @@ bool topic_bag_each(const char *bag, size_t len,
 
         if (part.len == 0)
             continue;
-        if (part.len > BAG_PROPERTY_MAX)
+        if (part.len > BAG_PROPERTY_MAX || ++n > BAG_PROPERTIES_MAX)
             return false;
         if (has_value)
             key = until(&value, '=');

@@ -123,31 +123,28 @@ size_t twin_json_size(const cJSON *section)
     return value_size(section, true);
 }
 
-static void set_member(cJSON *object, const char *key, cJSON *take_value)
-{
-    if (cJSON_GetObjectItemCaseSensitive(object, key))
-        (void)cJSON_ReplaceItemInObjectCaseSensitive(object, key, take_value);
-    else
-        json_add(object, key, take_value);
-}
-
+/* One look-up for each member: cJSON's take as long as the object is large. */
 static void merge(cJSON *target, const cJSON *patch, bool top)
 {
     for (const cJSON *item = patch->child; item; item = item->next) {
-        cJSON *old = cJSON_GetObjectItemCaseSensitive(target, item->string);
-
         if (top && item->string[0] == '$')
             continue;
-        if (cJSON_IsNull(item)) {
-            cJSON_DeleteItemFromObjectCaseSensitive(target, item->string);
-        } else if (!cJSON_IsObject(item)) {
-            set_member(target, item->string, cJSON_Duplicate(item, true));
-        } else {
-            if (!cJSON_IsObject(old)) {
-                set_member(target, item->string, cJSON_CreateObject());
-                old = cJSON_GetObjectItemCaseSensitive(target, item->string);
-            }
-            merge(old, item, false); /* into an empty one too: nulls inside must not be stored */
+
+        cJSON *old = cJSON_GetObjectItemCaseSensitive(target, item->string);
+
+        if (cJSON_IsObject(item) && cJSON_IsObject(old)) {
+            merge(old, item, false);
+            continue;
+        }
+        if (old)
+            cJSON_Delete(cJSON_DetachItemViaPointer(target, old));
+        if (cJSON_IsObject(item)) {
+            cJSON *made = cJSON_CreateObject();
+
+            json_add(target, item->string, made);
+            merge(made, item, false); /* nulls inside must not be stored */
+        } else if (!cJSON_IsNull(item)) {
+            json_add(target, item->string, cJSON_Duplicate(item, true));
         }
     }
 }
@@ -179,6 +176,14 @@ cJSON *twin_json_diff(const cJSON *old, const cJSON *new)
         }
     }
     return patch;
+}
+
+static void set_member(cJSON *object, const char *key, cJSON *take_value)
+{
+    if (cJSON_GetObjectItemCaseSensitive(object, key))
+        (void)cJSON_ReplaceItemInObjectCaseSensitive(object, key, take_value);
+    else
+        json_add(object, key, take_value);
 }
 
 static void stamp_here(cJSON *metadata, const char *when, uint64_t version)

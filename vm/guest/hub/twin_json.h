@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TWIN_SECTION_MAX (32U << 10) /* desired, reported */
-#define TWIN_TAGS_MAX    (8U << 10)
+#define TWIN_SECTION_MAX ((size_t)32 << 10) /* desired, reported */
+#define TWIN_TAGS_MAX    ((size_t)8 << 10)
 #define TWIN_TEXT_MAX    4096 /* one text in them */
 
 /* What a twin shows besides its identity, as bits. */
