@@ -102,7 +102,7 @@ void mgmt_modules_list(struct mgmt *m, struct http_exchange *x, const char *name
     size_t n = agent_modules(m->c.agent, views, ARRAY_LEN(views));
     for (size_t i = 0; i < n; i++)
         json_push(list, module_details(&views[i]));
-    mgmt_reply_json(x, 200, json);
+    api_reply(x, 200, json);
 }
 
 static void no_such(struct http_exchange *x, const char *name)
@@ -121,7 +121,7 @@ void mgmt_modules_get(struct mgmt *m, struct http_exchange *x, const char *name)
     else if (agent_module(m->c.agent, name, &view))
         json = module_details(&view);
     if (json)
-        mgmt_reply_json(x, 200, json);
+        api_reply(x, 200, json);
     else
         no_such(x, name);
 }

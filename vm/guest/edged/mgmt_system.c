@@ -47,7 +47,7 @@ static void reply_info(struct mgmt *m, struct http_exchange *x)
         if (!json_get(json, pair->name))
             json_add_str(json, pair->name, pair->value);
     }
-    mgmt_reply_json(x, 200, json);
+    api_reply(x, 200, json);
 }
 
 /* A request that waits for the engine's version, asked for once. */
@@ -112,7 +112,7 @@ static void reply_resources(struct stats_wait *wait)
     json_add_str(json, "docker_stats", buf_str(&stats));
     m->cpu = now;
     if (wait->x)
-        mgmt_reply_json(wait->x, 200, json);
+        api_reply(wait->x, 200, json);
     cJSON_Delete(wait->stats);
     free(wait);
 }
