@@ -42,6 +42,7 @@ static void reply_info(struct mgmt *m, struct http_exchange *x)
     json_add_str(json, "server_version", m->server_version);
     add_provisioning(m->c.config, json);
     add_cloud(m, json);
+    certs_calendar(m->c.certs, json_add_array(json_add_obj(json, "berth"), "certificates"));
     for (size_t i = 0; i < m->c.config->additional_info.n; i++) {
         const struct config_pair *pair = &m->c.config->additional_info.at[i];
         if (!json_get(json, pair->name))
