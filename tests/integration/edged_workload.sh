@@ -156,9 +156,9 @@ iv=$(printf 'twelve bytes' | base64)
 cipher=$(json encrypt "$(body plaintext "$secret" initializationVector "$iv")" | jq -r .ciphertext)
 expect 'encrypt, decrypt' 200 "{\"plaintext\":\"$secret\"}" json decrypt "$(body ciphertext "$cipher" initializationVector "$iv")"
 check 'the blob has a version, the text and a tag' same "$(base64 -d <<<"$cipher" | od -An -tx1 -N1 | tr -d ' ') $(base64 -d <<<"$cipher" | wc -c)" '02 31'
-hex=$(base64 -d <<<"$cipher" | od -An -tx1 -v | tr -d ' \n')
-hex=${hex:0:4}$(printf '%x' $((0x${hex:4:1} ^ 1)))${hex:5}
-changed=$(printf '%b' "$(sed 's/../\\x&/g' <<<"$hex")" | base64 -w0)
+read -ra bytes < <(base64 -d <<<"$cipher" | od -An -tx1 -v | tr '\n' ' ')
+bytes[2]=$(printf '%02x' $((0x${bytes[2]} ^ 1)))
+changed=$(printf '%b' "$(printf '\\x%s' "${bytes[@]}")" | base64 -w0)
 status_is 'what was changed is refused' 400 json decrypt "$(body ciphertext "$changed" initializationVector "$iv")"
 status_is 'another vector is refused' 400 json decrypt "$(body ciphertext "$cipher" initializationVector "$secret")"
 status_is 'another generation is refused' 400 as one "/modules/one/genid/0/decrypt?$v" -H 'Content-Type: application/json' -d "$(body ciphertext "$cipher" initializationVector "$iv")"
