@@ -20,7 +20,7 @@ int workload_body_text(const cJSON *body, const char *key, const char **ret, str
 
 int workload_body_bytes(const cJSON *body, const char *key, struct buf *out, struct err *err)
 {
-    const char *text = NULL;
+    const char *text = "";
     if (workload_body_text(body, key, &text, err) < 0)
         return -1;
     size_t len = strlen(text);
