@@ -144,8 +144,10 @@ uint64_t certs_keep_ms(const struct certs *c)
 {
     struct tls_cert_info info = {0};
     uint64_t now_ms = clock_wall_ms();
-    if (!c->made || !c->ready || certs_read(c->ca, &info, NULL) < 0)
+    if (!c->ready || certs_read(c->ca, &info, NULL) < 0)
         return 60000;
+    if (!c->made)
+        return LOOK_MS;
     uint64_t at_ms =
         c->config->edge_ca.renew
             ? certs_renewal_ms(&c->config->edge_ca, info.not_before_ms, info.not_after_ms)

@@ -228,6 +228,24 @@ static void on_admitted(void *arg, const char *generation, const struct err *err
     next_step(op);
 }
 
+/* Its socket must be there before the container, its identity before its environment. */
+static void admit(struct operation *op)
+{
+    struct err err;
+    if (workload_open(op->workload, op->name, &err) < 0) {
+        finish(op, &err, "its socket");
+        return;
+    }
+    const char *known = workload_generation(op->workload, op->name);
+    if (known) {
+        on_admitted(op, known, NULL);
+        return;
+    }
+    op->admission = workload_identify(op->workload, op->name, on_admitted, op, &err);
+    if (!op->admission)
+        finish(op, &err, "its identity");
+}
+
 /* ------------------------------------------------------------------------------- container */
 
 static void on_gone(void *arg, int status, const cJSON *json, const struct err *err)
@@ -281,7 +299,7 @@ static void run_step(struct operation *op)
         network(op);
         return;
     case STEP_ADMIT:
-        op->admission = workload_admit(op->workload, op->name, on_admitted, op);
+        admit(op);
         return;
     case STEP_STOP:
         tell(op, "stopping", "");

@@ -55,7 +55,7 @@ static int listen_on(struct workload_socket *s, struct err *err)
     if (http_server_listen_unix(s->server, s->path, 0666, (uid_t)-1, (gid_t)-1, err) == 0)
         return 0;
     http_server_free(steal(s->server));
-    return err_wrap(err, "workload socket");
+    return -1;
 }
 
 static struct workload_socket *add(struct workload *w, const char *module, char *take_path)
@@ -71,7 +71,7 @@ static struct workload_socket *add(struct workload *w, const char *module, char 
 }
 
 /* Also where somebody has removed the file of one that is served. */
-static int open_socket(struct workload *w, const char *module, struct err *err)
+int workload_open(struct workload *w, const char *module, struct err *err)
 {
     struct workload_socket *s = find(w, module);
     auto_free char *folder = workload_folder(w, module);
@@ -124,7 +124,7 @@ void workload_keep(struct workload *w, const struct module_view *views, size_t n
         struct workload_socket *s = find(w, views[i].name);
         if (s)
             s->wanted = true;
-        else if (open_socket(w, views[i].name, &err) < 0)
+        else if (workload_open(w, views[i].name, &err) < 0)
             log_warn("workload", "%s: %s", views[i].name, err.msg);
     }
     remove_unwanted(w);
@@ -163,10 +163,14 @@ static void on_identity(void *arg, const char *generation, const struct err *err
         fn(fn_arg, generation, err);
 }
 
-/* FN NULL: nobody waits, but the hub may have news. */
-static struct workload_wait *ask(struct workload *w, struct identity *identities,
-                                 const char *module, workload_fn fn, void *arg, struct err *err)
+struct workload_wait *workload_identify(struct workload *w, const char *module, workload_fn fn,
+                                        void *arg, struct err *err)
 {
+    struct identity *identities = cloud_identity(w->c.cloud);
+    if (!identities) {
+        err_set(err, ERR_NOT_FOUND, "the device is not known yet");
+        return NULL;
+    }
     struct workload_wait *wait = wait_new(w, module, fn, arg);
     if (identity_ask(identities, IDENTITY_CREATE, module, on_identity, wait, err) == 0)
         return wait;
@@ -174,28 +178,15 @@ static struct workload_wait *ask(struct workload *w, struct identity *identities
     return NULL;
 }
 
-struct workload_wait *workload_admit(struct workload *w, const char *module, workload_fn fn,
-                                     void *arg)
+const char *workload_generation(struct workload *w, const char *module)
 {
-    struct err err;
-    struct identity *identities = cloud_identity(w->c.cloud);
+    const struct identity *identities = cloud_identity(w->c.cloud);
     const char *known = identities ? identity_generation(identities, module) : NULL;
-    struct workload_wait *wait = NULL;
-    if (!identities)
-        err_set(&err, ERR_NOT_FOUND, "the device is not known yet");
-    if (!identities || open_socket(w, module, &err) < 0) {
-        fn(arg, NULL, &err);
-        return NULL;
-    }
-    if (known) {
-        (void)ask(w, identities, module, NULL, NULL, NULL);
-        fn(arg, known, NULL);
-        return NULL;
-    }
-    wait = ask(w, identities, module, fn, arg, &err);
-    if (!wait)
-        fn(arg, NULL, &err);
-    return wait;
+    /* Not without a connection: questions come one after the other, and the cloud's own would wait
+     * behind these. */
+    if (known && cloud_state(w->c.cloud).word == CLOUD_CONNECTED)
+        (void)workload_identify(w, module, NULL, NULL, NULL);
+    return known;
 }
 
 void workload_cancel(struct workload_wait *wait)

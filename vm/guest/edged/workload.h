@@ -47,13 +47,16 @@ void workload_keep(struct workload *w, const struct module_view *views, size_t n
 /* The folder of MODULE's socket on this machine. The caller frees it. */
 char *workload_folder(const struct workload *w, const char *module);
 
-/* Makes MODULE ready for its container: its identity at the hub, its socket. FN comes once, perhaps
- * from inside (NULL is returned then), with the identity's generation. An identity that is known is
- * not waited for: modules start without a network, too. */
+/* MODULE's socket is there when this returns. */
+int workload_open(struct workload *w, const char *module, struct err *err);
+/* The generation of MODULE's identity where it is known: modules start without a network, too. A
+ * hub that is connected is asked for news on the side. NULL: workload_identify() has to make it. */
+const char *workload_generation(struct workload *w, const char *module);
+/* Has the hub make MODULE's identity. FN comes once, never from inside. NULL with ERR. */
 struct workload_wait;
 typedef void (*workload_fn)(void *arg, const char *generation, const struct err *err);
-struct workload_wait *workload_admit(struct workload *w, const char *module, workload_fn fn,
-                                     void *arg);
+struct workload_wait *workload_identify(struct workload *w, const char *module, workload_fn fn,
+                                        void *arg, struct err *err);
 void workload_cancel(struct workload_wait *wait); /* FN does not come; NULL is fine */
 
 #endif
