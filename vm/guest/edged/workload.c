@@ -225,8 +225,10 @@ void workload_free(struct workload *w)
         next = s->next;
         socket_free(s);
     }
-    while (w->waits)
-        wait_free(w->waits);
+    for (struct workload_wait *wait = w->waits, *next; wait; wait = next) {
+        next = wait->next;
+        free(wait);
+    }
     free(w->folder);
     free(w);
 }
