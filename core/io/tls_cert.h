@@ -3,6 +3,7 @@
 #ifndef BERTH_IO_TLS_CERT_H
 #define BERTH_IO_TLS_CERT_H
 
+#include "core/base/buf.h"
 #include "core/base/err.h"
 
 #include <stdbool.h>
@@ -46,6 +47,28 @@ int tls_cert_make_device(const char *ca_cert_file, const char *ca_key_file, cons
 /* The same without an authority: it is known by its thumbprint. */
 int tls_cert_make_self_signed(const char *cert_file, const char *key_file, const char *name,
                               unsigned days, struct err *err);
+
+enum tls_cert_use {
+    TLS_CERT_SERVER,
+    TLS_CERT_CLIENT,
+    TLS_CERT_ISSUER, /* an authority that may sign the others, but no further authority */
+};
+
+/* What is to be made. None outlives the authority that signs it. */
+struct tls_cert_order {
+    enum tls_cert_use use;
+    const char *common_name;  /* at most 64 characters */
+    const char *const *names; /* alternatives, NULL-terminated: numeric addresses, URIs ("a://b"),
+                                 else host names; NULL: none */
+    unsigned days;
+    const char *ca_cert_file, *ca_key_file; /* NULL: it signs itself */
+};
+/* Appends the certificate, with its chain as above, and its key (PKCS #8), both as PEM. */
+int tls_cert_issue(const struct tls_cert_order *order, struct buf *cert, struct buf *key,
+                   struct err *err);
+/* The same into files. */
+int tls_cert_make(const struct tls_cert_order *order, const char *cert_file, const char *key_file,
+                  struct err *err);
 
 /* Whether the certificate is signed by the authority, valid for all NAMES (NULL: an authority
  * itself) and for DAYS more days, and has its key beside it. False also where a file is missing or

@@ -298,7 +298,7 @@ step 'the TPM is enrolled' enrol tpm-1 "$(jq -c '{type: "tpm", tpm: .}' "$work/t
 printf '[tpm]\ntcti = "%s"\n' "$tcti" | dps_config tpm-1 tpm
 connects 'a TPM' tpm-1
 edged_stop
-check 'no key of it is on disk' same "$(find "$state/keys" -type f -printf '%f ')" 'aziot_identityd_master_id.key '
+check 'no key of it is on disk' same "$(find "$state/keys" -name '*.key' -printf '%f ')" 'aziot_identityd_master_id.key '
 before=$(asked)
 connects 'a TPM, the second start' tpm-1
 check 'asks nobody' same "$(asked)" "$before"

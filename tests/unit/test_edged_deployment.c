@@ -179,6 +179,26 @@ Test(create_options, merges_with_the_right_precedence)
                                 "azure-iot-edge"));
 }
 
+Test(create_options, gives_a_module_its_socket_and_what_it_needs_to_use_it)
+{
+    struct module_spec spec = {.name = "m1",
+                               .image = (char[]){"a:1"},
+                               .create_options = (char[]){"{\"HostConfig\":{\"Mounts\":[{}]}}"}};
+    struct create_context with = context;
+    with.workload_folder = "/state/mnt/m1";
+    auto_json cJSON *body = create_options_body(&spec, &with);
+    create_options_add_generation(body, "7");
+    cr_assert(has_env(body, "IOTEDGE_WORKLOADURI=unix:///var/run/iotedge/workload.sock"));
+    cr_assert(has_env(body, "IOTEDGE_MODULEGENERATIONID=7"));
+    cr_assert(has_env(body, "IOTEDGE_AUTHSCHEME=sasToken"));
+    const cJSON *mounts = json_get(json_get(body, "HostConfig"), "Mounts");
+    cr_assert_eq(cJSON_GetArraySize(mounts), 2, "beside its own");
+    const cJSON *mount = cJSON_GetArrayItem(mounts, 1);
+    cr_assert_str_eq(json_str(mount, "Source", ""), "/state/mnt/m1");
+    cr_assert_str_eq(json_str(mount, "Target", ""), "/var/run/iotedge");
+    cr_assert(json_bool(mount, "ReadOnly", false));
+}
+
 Test(create_options, respects_a_chosen_network_and_log)
 {
     struct module_spec spec = {

@@ -18,6 +18,7 @@
 struct agent {
     uv_loop_t *loop;
     struct docker *docker;
+    struct workload *workload;
     const struct config *config;
     const struct device *device; /* NULL: not known yet */
     struct containers *containers;
@@ -150,6 +151,8 @@ static void begin(struct agent *a, const struct plan_item *item)
     struct module_track *track = track_of(a, item->name);
     if (!track)
         return;
+    const struct operation_tools tools = {a->loop, a->docker, a->workload};
+    auto_free char *folder = workload_folder(a->workload, item->name);
     const struct create_context context = {
         .device_id = a->device->id,
         .hub = a->device->hub,
@@ -157,6 +160,7 @@ static void begin(struct agent *a, const struct plan_item *item)
         .network = a->config->network,
         .network_options = a->config->network_options,
         .log_options = a->deployment.log_options,
+        .workload_folder = folder,
         .elevated = a->config->elevated,
     };
     track->busy = true;
@@ -165,9 +169,8 @@ static void begin(struct agent *a, const struct plan_item *item)
         track->restart.last_ms = clock_wall_ms();
         save(a);
     }
-    a->ops[a->n_ops++] =
-        operation_start(a->loop, a->docker, item, deployment_find(&a->deployment, item->name),
-                        &a->deployment, &context, &events, a);
+    a->ops[a->n_ops++] = operation_start(&tools, item, deployment_find(&a->deployment, item->name),
+                                         &a->deployment, &context, &events, a);
 }
 
 /* Whether something that was to be attempted before ORDER is still under way. */
@@ -305,6 +308,11 @@ void agent_desire(struct agent *a, const cJSON *desired)
         pass_in(a, 0);
     }
     a->changed(a->arg);
+}
+
+void agent_use_workload(struct agent *a, struct workload *workload)
+{
+    a->workload = workload;
 }
 
 void agent_begin(struct agent *a, const struct device *device)

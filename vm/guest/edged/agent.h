@@ -10,12 +10,16 @@
 #include "vm/guest/edged/plan.h"
 
 struct agent;
+struct workload;
 
 /* STATE_DIR exists. CHANGED is called whenever the report or the list of modules may have changed.
  * CONFIG and DOCKER outlive the agent. It only looks until it is told whose modules these are. */
 struct agent *agent_new(uv_loop_t *loop, struct docker *docker, const struct config *config,
                         const char *state_dir, void (*changed)(void *arg), void *arg);
 void agent_free(struct agent *a); /* leaves the containers as they are */
+
+/* Before agent_begin(); outlives the agent. */
+void agent_use_workload(struct agent *a, struct workload *workload);
 
 /* Once, as soon as the device is known; DEVICE outlives the agent. Goes on with what the device did
  * before. Containers that were made for another device are removed first. A state file that cannot

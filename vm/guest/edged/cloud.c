@@ -42,6 +42,11 @@ const struct device *cloud_device(const struct cloud *c)
     return device_known(&c->device) ? &c->device : NULL;
 }
 
+struct identity *cloud_identity(const struct cloud *c)
+{
+    return c ? c->identity : NULL;
+}
+
 struct cloud_state cloud_state(const struct cloud *c)
 {
     return (struct cloud_state){.word = c->word, .since_ms = c->since_ms, .error = c->error};

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 struct cloud;
+struct identity;
 
 enum cloud_word {
     CLOUD_CONNECTING,
@@ -57,6 +58,8 @@ void cloud_free(struct cloud *c); /* says goodbye to the hub where connected; ma
 
 /* NULL as long as it is not known; after cloud_new() already where it is from before. */
 const struct device *cloud_device(const struct cloud *c);
+struct identity *cloud_identity(
+    const struct cloud *c); /* NULL as long as the device is not known */
 struct cloud_state cloud_state(const struct cloud *c);
 void cloud_get_twin(struct cloud *c); /* no-op while not connected: each connect asks anyway */
 /* Sends a patch of reported properties. False where that cannot be now: not connected, or the last

@@ -99,6 +99,7 @@ int container_parse(const cJSON *inspect, struct container *ret, struct err *err
 
     c.started_ms = parse_time(state, "StartedAt");
     c.finished_ms = parse_time(state, "FinishedAt");
+    c.pid = (pid_t)json_u64(state, "Pid", 0);
     double code = json_num(state, "ExitCode", -2);
     c.ended = c.finished_ms != 0 && code >= -1 && code < 65536;
     c.exit_code = c.ended ? (int)code : 0;

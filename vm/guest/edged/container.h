@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum container_state {
     CONTAINER_UNKNOWN,
@@ -32,6 +33,7 @@ struct container {
     bool owned; /* carries the owner label */
     bool ended; /* an exit is on record: exit_code and finished_ms tell */
     int exit_code;
+    pid_t pid; /* of its first process, on this machine; 0 unless it runs */
     uint64_t started_ms;
     uint64_t finished_ms;
 };

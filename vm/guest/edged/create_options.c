@@ -3,7 +3,9 @@
 
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/api.h"
 #include "vm/guest/edged/deployment.h"
+#include "vm/guest/edged/workload.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -154,7 +156,9 @@ static void add_all_env(cJSON *body, const struct module_spec *spec, const struc
     add_env(env, "IOTEDGE_DEVICEID", c->device_id);
     add_env(env, "IOTEDGE_IOTHUBHOSTNAME", c->hub);
     add_env(env, "IOTEDGE_GATEWAYHOSTNAME", c->hostname);
-    add_env(env, "IOTEDGE_APIVERSION", "2022-08-03");
+    add_env(env, "IOTEDGE_APIVERSION", API_VERSION_TEXT);
+    add_env(env, "IOTEDGE_AUTHSCHEME", "sasToken");
+    add_env(env, "IOTEDGE_WORKLOADURI", WORKLOAD_URI);
 }
 
 static void set_str(cJSON *object, const char *key, const char *value)
@@ -203,6 +207,17 @@ static void add_log_limit(cJSON *host, const char *log_options)
         set_str(object_of(config, "Config"), "max-size", "30m");
 }
 
+/* Read-only: it is enough to connect, and nothing can be left in it. */
+static void add_workload(cJSON *host, const char *folder)
+{
+    cJSON *mount = cJSON_CreateObject();
+    json_add_str(mount, "Type", "bind");
+    json_add_str(mount, "Source", folder);
+    json_add_str(mount, "Target", WORKLOAD_FOLDER);
+    json_add_bool(mount, "ReadOnly", true);
+    json_push(array_of(host, "Mounts"), mount);
+}
+
 static void strip_privileges(cJSON *host)
 {
     cJSON_DeleteItemFromObjectCaseSensitive(host, "Privileged");
@@ -229,5 +244,12 @@ cJSON *create_options_body(const struct module_spec *spec, const struct create_c
     add_labels(body, spec);
     add_network(body, host, context->network);
     add_log_limit(host, context->log_options);
+    if (context->workload_folder)
+        add_workload(host, context->workload_folder);
     return body;
+}
+
+void create_options_add_generation(cJSON *body, const char *generation)
+{
+    add_env(array_of(body, "Env"), "IOTEDGE_MODULEGENERATIONID", generation);
 }

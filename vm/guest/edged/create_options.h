@@ -27,6 +27,7 @@ struct create_context {
     const char *network;
     const char *network_options; /* JSON, for when it has to be made; NULL: none */
     const char *log_options;     /* the deployment's loggingOptions; "" none */
+    const char *workload_folder; /* of the module's socket on this machine; NULL: none */
     bool elevated;               /* false: privileges are stripped */
 };
 
@@ -37,5 +38,7 @@ struct create_context {
 
 /* The body of POST /containers/create for SPEC. The caller frees it. */
 cJSON *create_options_body(const struct module_spec *spec, const struct create_context *context);
+/* Tells the container in BODY the generation of its module's identity. */
+void create_options_add_generation(cJSON *body, const char *generation);
 
 #endif

@@ -5,17 +5,21 @@
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
+#include "core/base/mem.h"
 #include "core/base/version.h"
 #include "vm/guest/edged/agent.h"
 #include "vm/guest/edged/agent_methods.h"
+#include "vm/guest/edged/certs.h"
 #include "vm/guest/edged/cloud.h"
 #include "vm/guest/edged/gc.h"
 #include "vm/guest/edged/mgmt.h"
 #include "vm/guest/edged/notify.h"
 #include "vm/guest/edged/report.h"
 #include "vm/guest/edged/twin.h"
+#include "vm/guest/edged/workload.h"
 
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #define REPORT_PAUSE_MS 100 /* what changes together is told together */
@@ -29,7 +33,9 @@ struct edged {
     struct keys *keys;
     struct credential *credential;
     struct device device; /* empty as long as it is not known */
+    struct certs *certs;
     struct docker *docker;
+    struct workload *workload;
     struct agent *agent;
     struct agent_methods *methods;
     struct gc *gc;
@@ -41,7 +47,9 @@ struct edged {
     bool changed; /* since the last difference was made */
     bool stopping;
     bool moved;
+    bool outdated; /* the modules hold certificates of a former edge CA */
     uv_timer_t report_timer;
+    uv_timer_t certs_timer;
     uv_timer_t farewell;
     uv_signal_t terminate, interrupt;
 };
@@ -99,9 +107,23 @@ static void on_reported(void *arg, bool ok)
         report_in(e, ok ? REPORT_PAUSE_MS : REPORT_RETRY_MS);
 }
 
+/* What modules trust and show they take at their start. */
+static void restart_outdated(struct edged *e)
+{
+    if (!e->outdated || !e->mgmt || !containers_ready(agent_containers(e->agent)))
+        return;
+    e->outdated = false;
+    log_info("certs", "restarting the modules: they need certificates of the new edge CA");
+    mgmt_restart_modules(e->mgmt);
+}
+
 static void on_agent_changed(void *arg)
 {
     struct edged *e = arg;
+    struct module_view views[PLAN_TRACKS_MAX];
+    if (e->workload)
+        workload_keep(e->workload, views, agent_modules(e->agent, views, ARRAY_LEN(views)));
+    restart_outdated(e);
     e->changed = true;
     if (!uv_is_active((uv_handle_t *)&e->report_timer))
         report_in(e, REPORT_PAUSE_MS);
@@ -136,6 +158,18 @@ static void on_patch(void *arg, const char *text, size_t len)
         agent_desire(e->agent, e->twin.desired);
 }
 
+static void on_certs_timer(uv_timer_t *timer)
+{
+    struct edged *e = timer->data;
+    struct err err;
+    bool renewed = false;
+    if (certs_keep(e->certs, &renewed, &err) < 0)
+        log_error("certs", "%s", err.msg);
+    e->outdated = e->outdated || renewed;
+    restart_outdated(e);
+    (void)uv_timer_start(timer, on_certs_timer, certs_keep_ms(e->certs), 0);
+}
+
 /* Known at last, or another one: then this process has the wrong modules, and so starts anew. */
 static void on_device(void *arg, const struct device *device)
 {
@@ -148,6 +182,7 @@ static void on_device(void *arg, const struct device *device)
         return;
     }
     e->device = *device;
+    (void)uv_timer_start(&e->certs_timer, on_certs_timer, 0, 0);
     agent_begin(e->agent, &e->device);
 }
 
@@ -216,10 +251,12 @@ static void loop_init(struct edged *e)
 {
     (void)uv_loop_init(&e->loop);
     (void)uv_timer_init(&e->loop, &e->report_timer);
+    (void)uv_timer_init(&e->loop, &e->certs_timer);
     (void)uv_timer_init(&e->loop, &e->farewell);
     (void)uv_signal_init(&e->loop, &e->terminate);
     (void)uv_signal_init(&e->loop, &e->interrupt);
-    e->report_timer.data = e->farewell.data = e->terminate.data = e->interrupt.data = e;
+    e->certs_timer.data = e->report_timer.data = e->farewell.data = e->terminate.data =
+        e->interrupt.data = e;
     (void)uv_signal_start(&e->terminate, on_signal, SIGTERM);
     (void)uv_signal_start(&e->interrupt, on_signal, SIGINT);
 }
@@ -239,6 +276,43 @@ static void begin_methods(struct edged *e)
     e->methods = agent_methods_new(&context);
 }
 
+static void on_list(void *arg, struct http_exchange *x)
+{
+    struct edged *e = arg;
+    mgmt_reply_list(e->mgmt, x);
+}
+
+static int open_workload(struct edged *e, const char *state_dir, struct err *err)
+{
+    const struct workload_context context = {
+        .loop = &e->loop,
+        .docker = e->docker,
+        .config = e->config,
+        .device = &e->device,
+        .keys = e->keys,
+        .certs = e->certs,
+        .list = on_list,
+        .arg = e,
+    };
+    e->workload = workload_new(&context, state_dir, err);
+    return e->workload ? 0 : -1;
+}
+
+/* The two APIs; by default both sockets are in the same folder. */
+static int open_sockets(struct edged *e, const struct mgmt_context *context, const char *usual,
+                        struct err *err)
+{
+    const char *socket = *e->config->management_socket ? e->config->management_socket : usual;
+    const char *workload = e->config->workload_socket;
+    const char *slash = strrchr(socket, '/');
+    auto_free char *beside =
+        xasprintf("%.*sworkload.sock", slash ? (int)(slash - socket) + 1 : 0, socket);
+    e->mgmt = mgmt_new(context, socket, err);
+    if (!e->mgmt)
+        return -1;
+    return workload_begin(e->workload, e->agent, e->cloud, *workload ? workload : beside, err);
+}
+
 static int begin(struct edged *e, const struct edged_options *o, struct err *err)
 {
     static const struct cloud_events events = {on_device, on_cloud_state, on_twin,
@@ -250,9 +324,12 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
                                         .state_dir = o->state_dir};
     e->docker = docker_new(&e->loop,
                            *e->config->engine_socket ? e->config->engine_socket : o->engine_socket);
+    if (open_workload(e, o->state_dir, err) < 0)
+        return -1;
     e->agent = agent_new(&e->loop, e->docker, e->config, o->state_dir, on_agent_changed, e);
     e->gc = gc_new(&e->loop, e->docker, e->config, e->agent, o->state_dir);
     begin_methods(e);
+    agent_use_workload(e->agent, e->workload);
     e->cloud = cloud_new(&e->loop, &cloud, &events, e, err);
     if (!e->cloud)
         return -1;
@@ -264,14 +341,13 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
         .config = e->config,
         .device = &e->device,
         .agent = e->agent,
+        .certs = e->certs,
         .cloud = e->cloud,
         .started_ms = e->started_ms,
         .restart = on_restart_asked,
         .arg = e,
     };
-    const char *socket = e->config->management_socket;
-    e->mgmt = mgmt_new(&context, *socket ? socket : o->mgmt_socket, err);
-    return e->mgmt ? 0 : -1;
+    return open_sockets(e, &context, o->mgmt_socket, err);
 }
 
 static int open_keys(struct edged *e, const char *state_dir, struct err *err)
@@ -281,7 +357,9 @@ static int open_keys(struct edged *e, const char *state_dir, struct err *err)
     e->keys = keys_new(state_dir, &e->config->preloaded_keys, err);
     if (e->keys)
         e->credential = credential_new(&e->loop, e->config, e->keys, err);
-    return e->credential ? 0 : -1;
+    if (e->credential)
+        e->certs = certs_new(e->config, &e->device, state_dir, err);
+    return e->certs ? 0 : -1;
 }
 
 /* True where something still holds the loop. */
@@ -292,9 +370,11 @@ static bool end(struct edged *e)
     gc_free(e->gc);
     cloud_free(e->cloud);
     agent_free(e->agent);
+    workload_free(e->workload);
     twin_done(&e->twin);
     cJSON_Delete(e->sent);
     uv_close((uv_handle_t *)&e->report_timer, NULL);
+    uv_close((uv_handle_t *)&e->certs_timer, NULL);
     uv_close((uv_handle_t *)&e->farewell, NULL);
     uv_close((uv_handle_t *)&e->terminate, NULL);
     uv_close((uv_handle_t *)&e->interrupt, NULL);
@@ -305,6 +385,7 @@ static bool end(struct edged *e)
     if (uv_loop_close(&e->loop) < 0)
         return true;
     credential_free(e->credential);
+    certs_free(e->certs);
     keys_free(e->keys);
     return false;
 }

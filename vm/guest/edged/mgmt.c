@@ -4,16 +4,10 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/api.h"
 
 #include <grp.h>
 #include <pwd.h>
-#include <string.h>
-#include <strings.h>
-
-static const char *const versions[] = {"2018-06-28", "2019-01-30", "2019-10-22", "2019-11-05",
-                                       "2020-07-07", "2021-12-07", "2022-08-03"};
-
-enum { V2018_06_28, V2019_01_30, V2019_10_22, V2019_11_05, V2020_07_07 };
 
 static void forbidden(struct mgmt *m, struct http_exchange *x, const char *name)
 {
@@ -22,139 +16,44 @@ static void forbidden(struct mgmt *m, struct http_exchange *x, const char *name)
 }
 
 struct endpoint {
-    const char *method;
-    const char *path; /* "*" stands for a name; a last part in capitals matches in any case */
-    size_t version;   /* index of the first that has it */
+    struct api_route route;
     mgmt_fn fn;
 };
 
 static const struct endpoint endpoints[] = {
-    {"GET", "/modules", V2018_06_28, mgmt_modules_list},
-    {"GET", "/modules/", V2018_06_28, mgmt_modules_list},
-    {"POST", "/modules", V2018_06_28, forbidden},
-    {"GET", "/modules/*", V2018_06_28, mgmt_modules_get},
-    {"PUT", "/modules/*", V2018_06_28, forbidden},
-    {"DELETE", "/modules/*", V2018_06_28, forbidden},
-    {"POST", "/modules/*/START", V2018_06_28, mgmt_modules_start},
-    {"POST", "/modules/*/STOP", V2018_06_28, mgmt_modules_stop},
-    {"POST", "/modules/*/RESTART", V2018_06_28, mgmt_modules_restart},
-    {"GET", "/modules/*/logs", V2018_06_28, mgmt_logs},
-    {"POST", "/modules/*/prepareupdate", V2019_01_30, forbidden},
-    {"POST", "/identities", V2018_06_28, forbidden},
-    {"PUT", "/identities/*", V2018_06_28, forbidden},
-    {"DELETE", "/identities/*", V2018_06_28, forbidden},
-    {"GET", "/systeminfo", V2018_06_28, mgmt_system_info},
-    {"GET", "/systeminfo/resources", V2019_11_05, mgmt_system_resources},
-    {"POST", "/device/reprovision", V2019_10_22, forbidden},
+    {{"GET", "/modules", API_2018_06_28}, mgmt_modules_list},
+    {{"GET", "/modules/", API_2018_06_28}, mgmt_modules_list},
+    {{"POST", "/modules", API_2018_06_28}, forbidden},
+    {{"GET", "/modules/*", API_2018_06_28}, mgmt_modules_get},
+    {{"PUT", "/modules/*", API_2018_06_28}, forbidden},
+    {{"DELETE", "/modules/*", API_2018_06_28}, forbidden},
+    {{"POST", "/modules/*/START", API_2018_06_28}, mgmt_modules_start},
+    {{"POST", "/modules/*/STOP", API_2018_06_28}, mgmt_modules_stop},
+    {{"POST", "/modules/*/RESTART", API_2018_06_28}, mgmt_modules_restart},
+    {{"GET", "/modules/*/logs", API_2018_06_28}, mgmt_logs},
+    {{"POST", "/modules/*/prepareupdate", API_2019_01_30}, forbidden},
+    {{"POST", "/identities", API_2018_06_28}, forbidden},
+    {{"PUT", "/identities/*", API_2018_06_28}, forbidden},
+    {{"DELETE", "/identities/*", API_2018_06_28}, forbidden},
+    {{"GET", "/systeminfo", API_2018_06_28}, mgmt_system_info},
+    {{"GET", "/systeminfo/resources", API_2019_11_05}, mgmt_system_resources},
+    {{"POST", "/device/reprovision", API_2019_10_22}, forbidden},
 };
 
 /* ------------------------------------------------------------------------------- answers */
-
-void mgmt_reply_json(struct http_exchange *x, int status, const cJSON *json)
-{
-    auto_buf struct buf text = {0};
-    json_print(&text, json);
-    http_reply(x, status, "application/json", text.data, text.len);
-}
 
 void mgmt_reply_engine(struct http_exchange *x, int status, const struct err *err)
 {
     http_reply_message(x, status >= 400 ? status : 500, "%s", err->msg);
 }
 
-/* ------------------------------------------------------------------------------- routing */
-
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes one part of a path. False where it is malformed, too long or empty. */
-static bool decode(const char *from, size_t len, char *to, size_t size)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++) {
-        int c = (unsigned char)from[i];
-        if (c == '%') {
-            int high = i + 2 < len ? hex(from[i + 1]) : -1;
-            int low = i + 2 < len ? hex(from[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return false;
-            c = high << 4 | low;
-            i += 2;
-        }
-        if (c < 0x20 || n + 1 >= size)
-            return false;
-        to[n++] = (char)c;
-    }
-    to[n] = '\0';
-    return n > 0;
-}
-
-static bool same_part(const char *pattern, size_t pattern_len, const char *part, size_t len)
-{
-    if (pattern_len != len)
-        return false;
-    bool any_case = len > 0 && pattern[0] >= 'A' && pattern[0] <= 'Z';
-    return (any_case ? strncasecmp(pattern, part, len) : strncmp(pattern, part, len)) == 0;
-}
-
-static bool matches(const char *pattern, const char *path, char *name, size_t size)
-{
-    for (;;) {
-        size_t want = strcspn(pattern + 1, "/"), have = strcspn(path + 1, "/");
-        if (pattern[1] == '*' ? !decode(path + 1, have, name, size)
-                              : !same_part(pattern + 1, want, path + 1, have))
-            return false;
-        pattern += 1 + want;
-        path += 1 + have;
-        if (!*pattern || !*path)
-            return !*pattern && !*path;
-    }
-}
-
-/* The index of the api-version that was asked for; -1: answered. */
-static int check_version(struct http_exchange *x)
-{
-    char version[32], shown[32];
-    if (!http_exchange_query(x, "api-version", version, sizeof(version))) {
-        http_reply_message(x, 400, "api-version not specified");
-        return -1;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(versions); i++)
-        if (str_eq(version, versions[i]))
-            return (int)i;
-    str_sanitise_to(shown, sizeof(shown), version);
-    http_reply_message(x, 400, "invalid api-version \"%s\"", shown);
-    return -1;
-}
-
 static void on_request(struct http_exchange *x, void *arg)
 {
-    struct mgmt *m = arg;
-    char name[DEPLOYMENT_NAME_MAX] = "";
-    bool known = false;
-    const char *path = http_exchange_path(x), *method = http_exchange_method(x);
-    int version = check_version(x);
-    if (version < 0)
-        return;
-    for (size_t i = 0; *path == '/' && i < ARRAY_LEN(endpoints); i++) {
-        const struct endpoint *e = &endpoints[i];
-        if ((size_t)version < e->version || !matches(e->path, path, name, sizeof(name)))
-            continue;
-        known = true;
-        if (str_eq(method, e->method)) {
-            e->fn(m, x, name);
-            return;
-        }
-    }
-    if (known)
-        http_reply_message(x, 400, "method not allowed");
-    else
-        http_reply_message(x, 404, "not found");
+    struct api_names names;
+    const struct endpoint *e =
+        api_find(x, endpoints, ARRAY_LEN(endpoints), sizeof(endpoints[0]), &names);
+    if (e)
+        e->fn(arg, x, names.at[0]);
 }
 
 /* ------------------------------------------------------------------------------- life */

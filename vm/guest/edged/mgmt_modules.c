@@ -95,6 +95,11 @@ static cJSON *own_details(const struct mgmt *m)
 void mgmt_modules_list(struct mgmt *m, struct http_exchange *x, const char *name)
 {
     (void)name;
+    mgmt_reply_list(m, x);
+}
+
+void mgmt_reply_list(struct mgmt *m, struct http_exchange *x)
+{
     struct module_view views[PLAN_TRACKS_MAX];
     auto_json cJSON *json = cJSON_CreateObject();
     cJSON *list = json_add_array(json, "modules");
@@ -102,7 +107,7 @@ void mgmt_modules_list(struct mgmt *m, struct http_exchange *x, const char *name
     size_t n = agent_modules(m->c.agent, views, ARRAY_LEN(views));
     for (size_t i = 0; i < n; i++)
         json_push(list, module_details(&views[i]));
-    mgmt_reply_json(x, 200, json);
+    api_reply(x, 200, json);
 }
 
 static void no_such(struct http_exchange *x, const char *name)
@@ -121,15 +126,15 @@ void mgmt_modules_get(struct mgmt *m, struct http_exchange *x, const char *name)
     else if (agent_module(m->c.agent, name, &view))
         json = module_details(&view);
     if (json)
-        mgmt_reply_json(x, 200, json);
+        api_reply(x, 200, json);
     else
         no_such(x, name);
 }
 
 /* ------------------------------------------------------------------------------- actions */
 
-/* An engine call that a request started. It outlives the request, whose client may go, and even the
- * management API when the daemon ends. */
+/* An engine call that a request started, or the runtime itself (X is NULL then). It outlives the
+ * request, whose client may go, and even the management API when the daemon ends. */
 struct mgmt_action {
     struct mgmt *m;          /* NULL: the API has ended */
     struct http_exchange *x; /* NULL: the client has gone */
@@ -176,23 +181,38 @@ void mgmt_actions_done(struct mgmt *m)
     m->actions = NULL;
 }
 
-static void act(struct mgmt *m, struct http_exchange *x, const char *name, const char *verb)
+static void act_on(struct mgmt *m, struct http_exchange *x, const char *name, const char *verb)
 {
     auto_buf struct buf target = {0};
+    struct mgmt_action *action = xcalloc(1, sizeof(*action));
+    *action = (struct mgmt_action){.m = m, .x = x, .next = m->actions};
+    m->actions = action;
+    STR_SET(action->name, name);
+    agent_hold(m->c.agent, action->name);
+    if (x)
+        http_exchange_on_close(x, on_client_gone, action);
+    buf_printf(&target, "/containers/%s/%s", action->name, verb);
+    (void)docker_post(m->c.docker, buf_str(&target), NULL, on_action_done, action);
+}
+
+static void act(struct mgmt *m, struct http_exchange *x, const char *name, const char *verb)
+{
     struct module_view view;
     if (!agent_module(m->c.agent, name, &view) || !view.container) {
         no_such(x, name);
         return;
     }
     log_info("mgmt", "%s: %s was asked for", view.name, verb);
-    struct mgmt_action *action = xcalloc(1, sizeof(*action));
-    *action = (struct mgmt_action){.m = m, .x = x, .next = m->actions};
-    m->actions = action;
-    STR_SET(action->name, view.name);
-    agent_hold(m->c.agent, action->name);
-    http_exchange_on_close(x, on_client_gone, action);
-    buf_printf(&target, "/containers/%s/%s", action->name, verb);
-    (void)docker_post(m->c.docker, buf_str(&target), NULL, on_action_done, action);
+    act_on(m, x, view.name, verb);
+}
+
+void mgmt_restart_modules(struct mgmt *m)
+{
+    struct module_view views[PLAN_TRACKS_MAX];
+    size_t n = agent_modules(m->c.agent, views, ARRAY_LEN(views));
+    for (size_t i = 0; i < n; i++)
+        if (views[i].raw == STATUS_RUNNING)
+            act_on(m, NULL, views[i].name, "restart");
 }
 
 void mgmt_modules_start(struct mgmt *m, struct http_exchange *x, const char *name)

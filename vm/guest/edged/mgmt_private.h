@@ -3,6 +3,7 @@
 #define BERTH_EDGED_MGMT_PRIVATE_H
 
 #include "core/io/http_server.h"
+#include "vm/guest/edged/api.h"
 #include "vm/guest/edged/mgmt.h"
 #include "vm/guest/edged/sysinfo.h"
 
@@ -21,7 +22,6 @@ struct mgmt {
 /* NAME: the module in the path, decoded; "" where there is none. */
 typedef void (*mgmt_fn)(struct mgmt *m, struct http_exchange *x, const char *name);
 
-void mgmt_reply_json(struct http_exchange *x, int status, const cJSON *json);
 /* What is under way then ends without anybody being told. */
 void mgmt_actions_done(struct mgmt *m);
 /* An engine's refusal, or that it cannot be reached. */

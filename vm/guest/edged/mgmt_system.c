@@ -42,12 +42,13 @@ static void reply_info(struct mgmt *m, struct http_exchange *x)
     json_add_str(json, "server_version", m->server_version);
     add_provisioning(m->c.config, json);
     add_cloud(m, json);
+    certs_calendar(m->c.certs, json_add_array(json_add_obj(json, "berth"), "certificates"));
     for (size_t i = 0; i < m->c.config->additional_info.n; i++) {
         const struct config_pair *pair = &m->c.config->additional_info.at[i];
         if (!json_get(json, pair->name))
             json_add_str(json, pair->name, pair->value);
     }
-    mgmt_reply_json(x, 200, json);
+    api_reply(x, 200, json);
 }
 
 /* A request that waits for the engine's version, asked for once. */
@@ -112,7 +113,7 @@ static void reply_resources(struct stats_wait *wait)
     json_add_str(json, "docker_stats", buf_str(&stats));
     m->cpu = now;
     if (wait->x)
-        mgmt_reply_json(wait->x, 200, json);
+        api_reply(wait->x, 200, json);
     cJSON_Delete(wait->stats);
     free(wait);
 }

@@ -10,19 +10,31 @@
 #define STOP_GRACE_S  "10"
 #define PULL_LIMIT_MS 1800000 /* a registry that hangs half-way */
 
-enum step { STEP_END, STEP_PULL, STEP_NETWORK, STEP_STOP, STEP_REMOVE, STEP_CREATE, STEP_START };
+enum step {
+    STEP_END,
+    STEP_PULL,
+    STEP_NETWORK,
+    STEP_ADMIT,
+    STEP_STOP,
+    STEP_REMOVE,
+    STEP_CREATE,
+    STEP_START
+};
 
 static const enum step steps[PLAN_KIND_COUNT][8] = {
     [PLAN_REMOVE] = {STEP_STOP, STEP_REMOVE},
     [PLAN_STOP] = {STEP_STOP},
-    [PLAN_CREATE] = {STEP_PULL, STEP_NETWORK, STEP_CREATE, STEP_START},
-    [PLAN_UPDATE] = {STEP_PULL, STEP_NETWORK, STEP_STOP, STEP_REMOVE, STEP_CREATE, STEP_START},
+    [PLAN_CREATE] = {STEP_PULL, STEP_NETWORK, STEP_ADMIT, STEP_CREATE, STEP_START},
+    [PLAN_UPDATE] = {STEP_PULL, STEP_NETWORK, STEP_ADMIT, STEP_STOP, STEP_REMOVE, STEP_CREATE,
+                     STEP_START},
     [PLAN_START] = {STEP_START},
     [PLAN_RESTART] = {STEP_START},
 };
 
 struct operation {
     struct docker *docker;
+    struct workload *workload;
+    struct workload_wait *admission;
     enum plan_kind kind;
     size_t at; /* index into its row */
     char name[DEPLOYMENT_NAME_MAX];
@@ -202,6 +214,38 @@ static void network(struct operation *op)
     op->call = docker_get(op->docker, buf_str(&target), on_network, op);
 }
 
+/* ------------------------------------------------------------------------------- admission */
+
+static void on_admitted(void *arg, const char *generation, const struct err *err)
+{
+    struct operation *op = arg;
+    op->admission = NULL;
+    if (err) {
+        finish(op, err, "its identity");
+        return;
+    }
+    create_options_add_generation(op->body, generation);
+    next_step(op);
+}
+
+/* Its socket must be there before the container, its identity before its environment. */
+static void admit(struct operation *op)
+{
+    struct err err;
+    if (workload_open(op->workload, op->name, &err) < 0) {
+        finish(op, &err, "its socket");
+        return;
+    }
+    const char *known = workload_generation(op->workload, op->name);
+    if (known) {
+        on_admitted(op, known, NULL);
+        return;
+    }
+    op->admission = workload_identify(op->workload, op->name, on_admitted, op, &err);
+    if (!op->admission)
+        finish(op, &err, "its identity");
+}
+
 /* ------------------------------------------------------------------------------- container */
 
 static void on_gone(void *arg, int status, const cJSON *json, const struct err *err)
@@ -254,6 +298,9 @@ static void run_step(struct operation *op)
     case STEP_NETWORK:
         network(op);
         return;
+    case STEP_ADMIT:
+        admit(op);
+        return;
     case STEP_STOP:
         tell(op, "stopping", "");
         container_target(op, "/stop?t=" STOP_GRACE_S, &target);
@@ -299,14 +346,15 @@ static void copy_registry(struct operation *op, const struct registry *r)
     secret_set(&op->registry.password, r->password.data, r->password.len);
 }
 
-struct operation *operation_start(uv_loop_t *loop, struct docker *docker,
-                                  const struct plan_item *item, const struct module_spec *spec,
+struct operation *operation_start(const struct operation_tools *tools, const struct plan_item *item,
+                                  const struct module_spec *spec,
                                   const struct deployment *deployment,
                                   const struct create_context *context,
                                   const struct operation_events *events, void *arg)
 {
     struct operation *op = xcalloc(1, sizeof(*op));
-    op->docker = docker;
+    op->docker = tools->docker;
+    op->workload = tools->workload;
     op->kind = item->kind;
     op->events = events;
     op->arg = arg;
@@ -322,7 +370,7 @@ struct operation *operation_start(uv_loop_t *loop, struct docker *docker,
         copy_registry(op, deployment_registry(deployment, spec->image));
     }
     op->timer = xcalloc(1, sizeof(*op->timer));
-    (void)uv_timer_init(loop, op->timer);
+    (void)uv_timer_init(tools->loop, op->timer);
     op->timer->data = op;
     (void)uv_timer_start(op->timer, on_first_turn, 0, 0);
     return op;
@@ -338,6 +386,7 @@ void operation_free(struct operation *op)
     if (!op)
         return;
     docker_cancel(op->call);
+    workload_cancel(op->admission);
     uv_close((uv_handle_t *)op->timer, on_closed);
     cJSON_Delete(op->body);
     free(op->image);

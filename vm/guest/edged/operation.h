@@ -7,6 +7,7 @@
 #include "vm/guest/edged/create_options.h"
 #include "vm/guest/edged/docker.h"
 #include "vm/guest/edged/plan.h"
+#include "vm/guest/edged/workload.h"
 
 struct operation;
 
@@ -17,10 +18,17 @@ struct operation_events {
                    const struct err *err); /* ERR NULL: done. The owner then frees it */
 };
 
+/* What carries it out; outlives it. */
+struct operation_tools {
+    uv_loop_t *loop;
+    struct docker *docker;
+    struct workload *workload;
+};
+
 /* SPEC may be NULL where KIND is PLAN_REMOVE or PLAN_STOP. What is needed of it, of DEPLOYMENT
  * (credentials) and of CONTEXT is copied. Ends after the start returned, never from inside. */
-struct operation *operation_start(uv_loop_t *loop, struct docker *docker,
-                                  const struct plan_item *item, const struct module_spec *spec,
+struct operation *operation_start(const struct operation_tools *tools, const struct plan_item *item,
+                                  const struct module_spec *spec,
                                   const struct deployment *deployment,
                                   const struct create_context *context,
                                   const struct operation_events *events, void *arg);
