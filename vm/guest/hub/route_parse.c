@@ -84,7 +84,7 @@ static int parse_source(struct parser *p)
 static int parse_address(struct parser *p, const struct token *t)
 {
     auto_free char *address = xstrndup(t->at + 1, t->len - 2);
-    char *text = str_trim(address), *parts[4];
+    char *text = str_trim(address), *parts[4] = {NULL};
     size_t n = 0, len = strlen(text);
 
     if (len > 1 && text[len - 1] == '/')
