@@ -24,7 +24,7 @@ struct workload {
 };
 
 /* For http_server_new(), with a socket. */
-void workload_on_request(struct http_exchange *x, void *socket);
+void workload_on_request(struct http_exchange *x, void *arg); /* ARG: a struct workload_socket */
 
 /* What is asked for, once it is clear that it may be. NAMES: module and generation as in the path;
  * BODY may be NULL. Each answers X. */
