@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char kind = size > 0 ? (char)data[0] : ' ';
     auto_json cJSON *body = size > 1 ? json_parse((const char *)data + 1, size - 1, NULL) : NULL;
-    auto_dps_answer struct dps_answer answer = {0};
+    auto_dps_reply struct dps_reply answer = {0};
     struct dps_request q = {.id = kind == 't' ? "tpm" : "key", .body = body};
     char operation[DPS_OPERATION_MAX] = "";
 
@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (kind == 'l') {
         dps_register_lookup(hub.dps, &q, &answer);
     } else {
-        dps_register(hub.dps, &q, &answer);
+        dps_register_device(hub.dps, &q, &answer);
     }
     assert(answer.status >= 200 && answer.status < 500 && cJSON_IsObject(answer.body));
     assert(answer.status < 300 ||

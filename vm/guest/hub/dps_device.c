@@ -32,7 +32,7 @@ static bool in_scope(struct rest *r)
     return false;
 }
 
-static void reply(struct rest *r, const struct dps_answer *answer)
+static void reply(struct rest *r, const struct dps_reply *answer)
 {
     char text[64];
     uint64_t random[2];
@@ -51,18 +51,18 @@ static void reply(struct rest *r, const struct dps_answer *answer)
 void dps_device_register(struct rest *r)
 {
     struct dps_request q = request_of(r);
-    auto_dps_answer struct dps_answer answer = {0};
+    auto_dps_reply struct dps_reply answer = {0};
 
     if (!in_scope(r))
         return;
-    dps_register(r->hub->dps, &q, &answer);
+    dps_register_device(r->hub->dps, &q, &answer);
     reply(r, &answer);
 }
 
 void dps_device_poll(struct rest *r)
 {
     struct dps_request q = request_of(r);
-    auto_dps_answer struct dps_answer answer = {0};
+    auto_dps_reply struct dps_reply answer = {0};
 
     if (!in_scope(r))
         return;
@@ -73,7 +73,7 @@ void dps_device_poll(struct rest *r)
 void dps_device_lookup(struct rest *r)
 {
     struct dps_request q = request_of(r);
-    auto_dps_answer struct dps_answer answer = {0};
+    auto_dps_reply struct dps_reply answer = {0};
 
     if (!in_scope(r))
         return;

@@ -209,7 +209,7 @@ static bool find_value(const char *query, const char *name, char *to, size_t siz
     }
 }
 
-static void respond(struct dps_link *l, const char *rid, const struct dps_answer *answer)
+static void respond(struct dps_link *l, const char *rid, const struct dps_reply *answer)
 {
     char topic[TOPIC_MAX], retry[32] = "";
     auto_wiped_buf struct buf text = {0}; /* it may hold a key */
@@ -225,7 +225,7 @@ static void respond(struct dps_link *l, const char *rid, const struct dps_answer
 }
 
 static void ask(struct dps_link *l, const struct mqtt_packet *p, const char *operation,
-                struct dps_answer *ret)
+                struct dps_reply *ret)
 {
     auto_json cJSON *body = NULL;
     struct err err = {0};
@@ -239,17 +239,17 @@ static void ask(struct dps_link *l, const struct mqtt_packet *p, const char *ope
         return;
     }
     if (p->payload.len > 0 && !(body = json_parse(p->payload.at, p->payload.len, &err))) {
-        dps_answer_err(ret, DPS_ERR_INVALID, err.msg);
+        dps_reply_err(ret, DPS_ERR_INVALID, err.msg);
         return;
     }
     q.body = body;
-    dps_register(l->d, &q, ret);
+    dps_register_device(l->d, &q, ret);
 }
 
 static bool on_publish(void *x, const struct mqtt_packet *p, struct err *err)
 {
     struct dps_link *l = x;
-    auto_dps_answer struct dps_answer answer = {0};
+    auto_dps_reply struct dps_reply answer = {0};
     char topic[TOPIC_MAX], rid[RID_MAX], operation[DPS_OPERATION_MAX] = "";
     bool polls, known = take_text(p->topic, topic, sizeof(topic));
     const char *query = known ? strchr(topic, '?') : NULL;

@@ -28,13 +28,13 @@ static const char *const substatus_words[] = {
     [SUBSTATUS_AGAIN] = "reprovisionedToInitialAssignment",
 };
 
-void dps_answer_done(struct dps_answer *a)
+void dps_reply_done(struct dps_reply *a)
 {
     cJSON_Delete(a->body);
     a->body = NULL;
 }
 
-void dps_answer_err(struct dps_answer *a, unsigned code, const char *message)
+void dps_reply_err(struct dps_reply *a, unsigned code, const char *message)
 {
     a->status = (int)(code / 1000);
     a->body = dps_error_body(code, message);
@@ -110,13 +110,13 @@ static int show_own(struct dps *d, const struct dps_grant *grant,
     return 0;
 }
 
-static void answer_failure(struct dps_answer *a, const struct err *err)
+static void answer_failure(struct dps_reply *a, const struct err *err)
 {
-    dps_answer_err(a, dps_error_code(err), err->msg);
+    dps_reply_err(a, dps_error_code(err), err->msg);
 }
 
 static void answer_operation(struct dps *d, const struct dps_grant *grant,
-                             const struct registration_row *row, struct dps_answer *ret)
+                             const struct registration_row *row, struct dps_reply *ret)
 {
     auto_json cJSON *out = cJSON_CreateObject();
     cJSON *state = NULL;
@@ -150,7 +150,7 @@ static int check_id(const struct dps_request *q, struct err *err)
 }
 
 static int admit(struct dps *d, const struct dps_request *q, struct dps_grant *grant,
-                 struct dps_answer *ret)
+                 struct dps_reply *ret)
 {
     struct err err = {0};
 
@@ -249,7 +249,7 @@ static int decide(struct dps *d, const struct dps_grant *grant, struct registrat
 }
 
 static void challenge(struct dps *d, const struct dps_request *q, const cJSON *tpm,
-                      struct dps_answer *ret)
+                      struct dps_reply *ret)
 {
     auto_buf struct buf blob = {0};
     struct err err = {0};
@@ -259,12 +259,12 @@ static void challenge(struct dps *d, const struct dps_request *q, const cJSON *t
         answer_failure(ret, &err);
         return;
     }
-    dps_answer_err(ret, DPS_ERR_UNAUTHORIZED, "Authorization required: activate the key");
+    dps_reply_err(ret, DPS_ERR_UNAUTHORIZED, "Authorization required: activate the key");
     json_add_str(ret->body, "authenticationKey", blob.data);
     json_add_str(ret->body, "keyName", "registration");
 }
 
-void dps_register(struct dps *d, const struct dps_request *q, struct dps_answer *ret)
+void dps_register_device(struct dps *d, const struct dps_request *q, struct dps_reply *ret)
 {
     const cJSON *tpm = q->body ? json_get(q->body, "tpm") : NULL;
     auto_dps_grant struct dps_grant grant = {0};
@@ -301,7 +301,7 @@ void dps_register(struct dps *d, const struct dps_request *q, struct dps_answer 
 }
 
 void dps_register_poll(struct dps *d, const struct dps_request *q, const char *operation,
-                       struct dps_answer *ret)
+                       struct dps_reply *ret)
 {
     auto_dps_grant struct dps_grant grant = {0};
     auto_registration_row struct registration_row reg = {0};
@@ -310,12 +310,12 @@ void dps_register_poll(struct dps *d, const struct dps_request *q, const char *o
         return;
     if (store_registration_get(d->hub->store, q->id, &reg, NULL) < 0 ||
         !str_eq(reg.operation, operation))
-        dps_answer_err(ret, DPS_ERR_NO_OPERATION, "there is no such operation");
+        dps_reply_err(ret, DPS_ERR_NO_OPERATION, "there is no such operation");
     else
         answer_operation(d, &grant, &reg, ret);
 }
 
-void dps_register_lookup(struct dps *d, const struct dps_request *q, struct dps_answer *ret)
+void dps_register_lookup(struct dps *d, const struct dps_request *q, struct dps_reply *ret)
 {
     auto_dps_grant struct dps_grant grant = {0};
     auto_registration_row struct registration_row reg = {0};

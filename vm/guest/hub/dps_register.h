@@ -13,21 +13,21 @@ struct dps_request {
     const cJSON *body; /* NULL: none */
 };
 
-struct dps_answer {
+struct dps_reply {
     int status; /* of HTTP */
     cJSON *body;
     bool retry; /* ask again after DPS_RETRY_AFTER_S */
 };
-void dps_answer_done(struct dps_answer *a);
-#define auto_dps_answer ATTR_CLEANUP(dps_answer_done)
+void dps_reply_done(struct dps_reply *a);
+#define auto_dps_reply ATTR_CLEANUP(dps_reply_done)
 
-void dps_answer_err(struct dps_answer *a, unsigned code, const char *message);
+void dps_reply_err(struct dps_reply *a, unsigned code, const char *message);
 
 /* Each fills RET (empty). */
-void dps_register(struct dps *d, const struct dps_request *q, struct dps_answer *ret);
+void dps_register_device(struct dps *d, const struct dps_request *q, struct dps_reply *ret);
 void dps_register_poll(struct dps *d, const struct dps_request *q, const char *operation,
-                       struct dps_answer *ret);
-void dps_register_lookup(struct dps *d, const struct dps_request *q, struct dps_answer *ret);
+                       struct dps_reply *ret);
+void dps_register_lookup(struct dps *d, const struct dps_request *q, struct dps_reply *ret);
 
 /* What is known of a registration, as both APIs show it; for the caller. */
 cJSON *dps_registration_show(const struct dps *d, const struct registration_row *row);
