@@ -65,6 +65,8 @@ static struct sandbox_call *call_new(struct request *req, const cJSON *params)
     if (n->id[0] && (n->group || !n->registration[0]))
         return c;
     err_set(&err, ERR_INVALID, n->id[0] ? "for: goes with a group only" : "id: is empty");
+    if (n->id[0])
+        err_hint(&err, "add --group if %s is a group", n->id);
     sandbox_call_fail(c, &err);
     return NULL;
 }
