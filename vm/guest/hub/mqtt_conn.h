@@ -21,6 +21,12 @@ struct mqtt_head {
      * queued before anything that is published from ready(). */
     void *(*connect)(void *owner, struct mqtt_conn *c, const struct mqtt_packet *p,
                      bool *ret_present, struct err *err);
+    /* Instead of connect(), where the check takes time: begins it. True: mqtt_conn_accept() or
+     * mqtt_conn_refuse() follows, never from inside; no more is read from the client until then. P
+     * is good for the call only. abandon(): the client went before that. */
+    bool (*connect_later)(void *owner, struct mqtt_conn *c, const struct mqtt_packet *p,
+                          struct err *err);
+    void (*abandon)(void *owner, struct mqtt_conn *c);
     void (*ready)(void *x); /* after the CONNACK */
     /* QoS 0 or 1. False (ERR: why): what a hub answers with a disconnect. Else a QoS 1 packet is
      * acknowledged. */
@@ -61,6 +67,9 @@ void mqtt_conn_publish_again(struct mqtt_conn *c, uint16_t id, const char *topic
                              const void *payload, size_t len);
 /* False while much waits for the client to read it: what can wait, should, until drained(). */
 bool mqtt_conn_has_room(const struct mqtt_conn *c);
+/* The end of connect_later(): X as of connect(). */
+void mqtt_conn_accept(struct mqtt_conn *c, void *x, bool present);
+void mqtt_conn_refuse(struct mqtt_conn *c, const struct err *err);
 /* Ends it; gone() comes before this returns. */
 void mqtt_conn_end(struct mqtt_conn *c, const char *why);
 /* The connection ends by itself at this wall-clock time (a token's end, and what its check allows
