@@ -20,6 +20,7 @@ v='api-version=2022-08-03'
 count=${COUNT:-400}
 
 cleanup_extra() {
+    [ -z "${leaf_pid:-}" ] || kill "$leaf_pid"
     edged_stop
     podman_stop
     hub_kill
@@ -109,3 +110,26 @@ check 'and hears of the changes' wait_until 90 answered sink
 edged_stop -9
 check 'the runtime is killed and comes back' edged_start
 check 'modules can be asked again' wait_until 90 answered sink
+
+# ---- a device behind the edge
+leaf_string() {
+    local scope key
+    scope=$(hub_call GET /devices/edge-1 | jq -r .deviceScope)
+    key=$(hub_call PUT /devices/leaf-1 -d "$(jq -cn --arg scope "$scope" '{deviceId: "leaf-1", deviceScope: $scope}')" |
+        jq -r .authentication.symmetricKey.primaryKey)
+    printf 'HostName=localhost;DeviceId=leaf-1;SharedAccessKey=%s;GatewayHostName=edge.local' "$key"
+}
+leaf_start() {
+    printf '127.0.0.1 localhost edge.local\n' >"$work/hosts"
+    curl -sf --unix-socket "$work/edged/workload.sock" "http://w/trust-bundle?$v" | jq -r .certificate >"$work/edge-ca.pem"
+    leaf_string >"$work/leaf.string"
+    # shellcheck disable=SC2016
+    CA=$work/edge-ca.pem unshare --mount sh -c 'mount --bind "$0" /etc/hosts && exec node tests/sdk/edge_leaf.js' "$work/hosts" \
+        <"$work/leaf.string" >"$work/leaf.log" 2>&1 &
+    leaf_pid=$!
+}
+leaf_said() { grep -qx -- "$1" "$work/leaf.log" || { tail -n 3 "$work/leaf.log"; return 1; }; }
+leaf_start
+check 'a leaf device connects through the gateway and sends' wait_until 60 leaf_said sent || leaf_said sent
+check 'what it reports is in the cloud' wait_until 20 eval "hub_call GET /twins/leaf-1 | jq -e .properties.reported.leaf"
+check 'it answers a method' wait_until 20 eval "hub_call POST /twins/leaf-1/methods -d '{\"methodName\":\"echo\",\"payload\":1}' | jq -e '.payload.echo == 1'"

@@ -30,8 +30,13 @@ node_rootfs() { # TARGET SDK SCRIPT
     rm -rf "$root"
 }
 
+# How the container engine is told to make image NAME:TAG of a root file system.
+node_import_query() { # NAME TAG
+    echo "fromSrc=-&repo=$1&tag=$2&changes=CMD%20%5B%22/usr/bin/node%22,%22/app/main.js%22%5D"
+}
+
 # Makes image NAME:TAG of it in the container engine behind SOCKET.
 node_import() { # SOCKET TAR NAME TAG
     curl -sf --max-time 300 --unix-socket "$1" -X POST -H 'Content-Type: application/x-tar' -T "$2" \
-        "http://d/v1.41/images/create?fromSrc=-&repo=$3&tag=$4&changes=CMD%20%5B%22/usr/bin/node%22,%22/app/main.js%22%5D" >/dev/null
+        "http://d/v1.41/images/create?$(node_import_query "$3" "$4")" >/dev/null
 }
