@@ -3,7 +3,6 @@
 #include "vm/guest/hub/store_outbox.h"
 
 #include "core/base/clock.h"
-#include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
@@ -101,6 +100,13 @@ uint64_t outbox_now(const struct outbox *o)
  * in the journal only. The journal's file therefore stays when it is closed; and a file that holds
  * nothing is there to be deleted when the disk is full. The database takes its room at once. Until
  * the file could be made again, nothing new is taken. */
+
+static void keep_journal(sqlite3 *db)
+{
+    int on = 1;
+
+    (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+}
 
 static void use_reserve(struct outbox *o)
 {
@@ -231,13 +237,14 @@ static int load_last(struct outbox *o, struct err *err)
     return row < 0 ? -1 : 0;
 }
 
-/* A database that was opened, but makes no sense, is closed again. */
-static int load_all(struct outbox *o, struct err *err)
+static int open_database(struct outbox *o, const char *path, struct err *err)
 {
-    store_keep_journal(o->store->db);
+    if (store_open_kind(&outbox_kind, path, &o->store, err) < 0)
+        return -1;
+    keep_journal(o->store->db);
     (void)sqlite3_exec(o->store->db, FORGET, NULL, NULL, NULL); /* on a full disk: another time */
-    if (load(o, err) == 0 && load_last(o, err) == 0)
-        return 0;
+    if (load(o, err) == 0)
+        return load_last(o, err);
     store_close(steal(o->store));
     return -1;
 }
@@ -246,15 +253,12 @@ static int open_checked(struct outbox *o, const char *path, struct err *err)
 {
     struct err why = {0};
 
-    if (store_open_sound(&outbox_kind, path, &o->store, &o->set_aside, err) < 0)
+    if (store_check(path, &o->set_aside, err) < 0)
         return -1;
-    if (load_all(o, &why) == 0)
+    if (open_database(o, path, &why) == 0)
         return 0;
     if (why.kind == ERR_PROTOCOL && !o->set_aside)
-        return store_set_aside(path, &o->set_aside, err) < 0 ||
-                       store_open_kind(&outbox_kind, path, &o->store, err) < 0
-                   ? -1
-                   : load_all(o, err);
+        return store_set_aside(path, &o->set_aside, err) < 0 ? -1 : open_database(o, path, err);
     if (err)
         *err = why;
     return -1;
