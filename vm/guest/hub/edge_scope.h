@@ -33,9 +33,9 @@ void edge_scope_free(struct edge_scope *s); /* NULL is fine */
 const struct edge_identity *edge_scope_find(const struct edge_scope *s, const char *device,
                                             const char *module);
 
-/* Asks the cloud for this one anew. FN comes once, never from inside, and not with S going away
- * from in it: ERR_NOT_FOUND: it is not in the scope; ERR_BUSY: it was asked less than a minute ago,
- * or too many others were; else as of the cloud. */
+/* Asks the cloud for this one anew. FN comes once, never from inside, and must not free S.
+ * ERR_NOT_FOUND: it is not in the scope; ERR_BUSY: it was asked less than a minute ago, or too many
+ * others were; else as of the cloud. */
 struct edge_scope_wait;
 typedef void (*edge_scope_fn)(void *arg, const struct err *err);
 struct edge_scope_wait *edge_scope_refresh(struct edge_scope *s, const char *device,
