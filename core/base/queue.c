@@ -12,7 +12,7 @@ void queue_append(struct queue *q, struct queue_link *x)
 void queue_remove(struct queue_link *x)
 {
     struct queue *q = x->queue;
-    if (!l)
+    if (!q)
         return;
     *(x->prev ? &x->prev->next : &q->first) = x->next;
     *(x->next ? &x->next->prev : &q->last) = x->prev;

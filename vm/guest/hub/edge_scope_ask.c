@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define ONE_MS         20000
+#define ONE_MS         10000
 #define AWAY_MS        1000 /* nobody else is asked for so long after the cloud was away */
 #define ASKS_AT_A_TIME 4
 #define MINUTE_MS      60000
