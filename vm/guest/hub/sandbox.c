@@ -251,6 +251,14 @@ static void on_request(struct http_exchange *x, void *arg)
         http_reply_message(x, 400, "%s", err.msg);
 }
 
+static bool send_method(void *arg, const char *device, const char *module, const char *method,
+                        const char *rid, const char *payload, size_t len)
+{
+    const struct hub *hub = arg;
+
+    return clients_call(hub->clients, device, module, method, rid, payload, len);
+}
+
 static int open_parts(struct sandbox *s, struct err *err)
 {
     /* As many as the MQTT port takes: devices come this way, too. */
@@ -262,7 +270,7 @@ static int open_parts(struct sandbox *s, struct err *err)
         load_tls(s, err) < 0 || open_store(s, err) < 0 || !(hub->dps = dps_new(hub, err)))
         return -1;
     hub->events = events_new();
-    hub->methods = methods_new(hub);
+    hub->methods = methods_new(hub->loop, send_method, hub);
     hub->clients = clients_new(hub);
     hub->c2d = c2d_new(hub);
     hub->followers = followers_new(hub);
