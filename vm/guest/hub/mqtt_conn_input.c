@@ -19,6 +19,13 @@ static void connack(struct mqtt_conn *c, bool present, enum mqtt_connack code)
     mqtt_conn_packet_end(c);
 }
 
+/* What can be otherwise a moment later must not look like a wrong key: clients give up at that. */
+static enum mqtt_connack code_of(const struct err *err)
+{
+    return err->kind == ERR_BUSY || err->kind == ERR_UNREACHABLE ? MQTT_UNAVAILABLE
+                                                                 : MQTT_NOT_AUTHORIZED;
+}
+
 static void refuse(struct mqtt_conn *c, const char *client_id, enum mqtt_connack code,
                    const char *why)
 {
@@ -99,7 +106,7 @@ static void on_connect(struct mqtt_conn *c, const struct mqtt_packet *p)
 
     if (head && head->connect_later) {
         if (ask_head(c, head, owner, p, &client_id, &err) < 0)
-            refuse(c, buf_str(&client_id), MQTT_NOT_AUTHORIZED, err.msg);
+            refuse(c, buf_str(&client_id), code_of(&err), err.msg);
     } else if (head && (x = head->connect(owner, c, p, &present, &err))) {
         accept_connect(c, head, x, present, p->keep_alive_s);
     } else {
@@ -123,7 +130,7 @@ void mqtt_conn_refuse(struct mqtt_conn *c, const struct err *err)
 {
     auto_free struct mqtt_asked *asked = steal(c->asked);
 
-    refuse(c, asked->client_id, MQTT_NOT_AUTHORIZED, err->msg);
+    refuse(c, asked->client_id, code_of(err), err->msg);
     free(c);
 }
 

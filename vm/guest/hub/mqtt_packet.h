@@ -35,6 +35,7 @@ enum mqtt_connack {
     MQTT_ACCEPTED = 0,
     MQTT_BAD_PROTOCOL = 1,
     MQTT_BAD_CLIENT_ID = 2,
+    MQTT_UNAVAILABLE = 3,
     MQTT_NOT_AUTHORIZED = 5,
 };
 
