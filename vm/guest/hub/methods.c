@@ -81,8 +81,10 @@ void methods_free(struct methods *m)
 {
     if (!m)
         return;
+    const struct err err = {.kind = ERR_CANCELLED, .msg = "the hub ends"};
+
     while (m->pending)
-        remove_pending(m->pending);
+        finish(m->pending, 0, NULL, 0, &err);
     free(m);
 }
 

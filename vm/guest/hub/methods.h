@@ -19,7 +19,8 @@ struct method_call {
 };
 
 /* The outcome, once: ERR NULL and the client's answer; ERR_NOT_FOUND: nobody there, ERR_TIMEOUT: no
- * answer, ERR_PROTOCOL: an answer that is too large. PAYLOAD is JSON text or empty. */
+ * answer, ERR_PROTOCOL: an answer that is too large, ERR_CANCELLED: the hub ends. PAYLOAD is JSON
+ * text or empty. */
 typedef void (*method_done_fn)(void *arg, unsigned status, const char *payload, size_t len,
                                const struct err *err);
 
@@ -29,7 +30,7 @@ typedef bool (*method_send_fn)(void *arg, const char *device, const char *module
                                size_t len);
 
 struct methods *methods_new(uv_loop_t *loop, method_send_fn send, void *arg);
-void methods_free(struct methods *m); /* pending calls end without DONE */
+void methods_free(struct methods *m); /* pending calls end; NULL is fine */
 
 /* May call DONE before it returns. Returns an id for methods_cancel(); 0 where it is over. ERR_BUSY
  * comes where too many are pending. */

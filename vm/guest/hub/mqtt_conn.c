@@ -3,14 +3,19 @@
  * connection's until the turn's end: nothing is allocated for a packet. */
 #include "vm/guest/hub/mqtt_conn_private.h"
 
+#include "core/azure/percent.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/str.h"
 #include "core/io/http_server.h"
 
-#define CONNECT_MS   30000 /* for the CONNECT to arrive and to be checked */
-#define LOOK_MS      60000 /* the wall clock may be set: look at the expiry now and then */
-#define SCRATCH_KEEP 4096
+#include <string.h>
+
+#define CONNECT_MS     30000 /* for the CONNECT to arrive and to be checked */
+#define LOOK_MS        60000 /* the wall clock may be set: look at the expiry now and then */
+#define WEBSOCKET_PATH "/$iothub/websocket"
+#define SCRATCH_KEEP   4096
 
 /* ---- end ---- */
 
@@ -259,6 +264,15 @@ int mqtt_server_listen(struct mqtt_server *s, const char *address, uint16_t port
 void mqtt_server_set_tls(struct mqtt_server *s, struct tls_server *tls)
 {
     net_server_set_tls(s->net, tls);
+}
+
+bool mqtt_server_wants(const struct http_exchange *x)
+{
+    const char *path = http_exchange_path(x);
+    char decoded[sizeof(WEBSOCKET_PATH)];
+
+    return percent_decode(path, strlen(path), decoded, sizeof(decoded)) &&
+           str_eq(decoded, WEBSOCKET_PATH);
 }
 
 int mqtt_server_websocket(struct mqtt_server *s, struct http_exchange *x, struct err *err)

@@ -53,9 +53,11 @@ void mqtt_server_free(struct mqtt_server *s); /* ends all connections; NULL is f
 int mqtt_server_listen(struct mqtt_server *s, const char *address, uint16_t port,
                        struct tls_server *tls, struct err *err);
 void mqtt_server_set_tls(struct mqtt_server *s, struct tls_server *tls);
+/* Whether a request is to IoT Hub's one address for MQTT over a WebSocket. */
+struct http_exchange;
+bool mqtt_server_wants(const struct http_exchange *x);
 /* Makes the connection of a request for sub-protocol "mqtt" one of S's. As http_exchange_websocket.
  */
-struct http_exchange;
 int mqtt_server_websocket(struct mqtt_server *s, struct http_exchange *x, struct err *err);
 
 /* QoS 1: returns the packet's id, which puback() gets back; 0 where too many wait already. QoS 0:
