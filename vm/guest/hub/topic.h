@@ -51,6 +51,7 @@ enum topic_sub {
     SUB_DEVICEBOUND = 8,
     SUB_INPUTS = 16,
     SUB_DEVICEBOUND_QOS1 = 32, /* messages to the device are to be acknowledged */
+    SUB_INPUTS_QOS0 = 64,      /* messages to inputs are not */
 };
 
 /* The bit of a filter that a client with this identity may subscribe to; 0 where it may not.
