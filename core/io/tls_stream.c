@@ -21,6 +21,7 @@ struct tls_dialer {
     char *proxy_auth; /* "user:password"; NULL: none */
     char *proxy_host; /* NULL: none */
     char *proxy_port;
+    char room[READ_MAX]; /* one read at a time: libuv calls the reader right after */
 };
 
 enum phase { PHASE_RESOLVE, PHASE_CONNECT, PHASE_PROXY, PHASE_TLS, PHASE_OPEN, PHASE_ENDED };
@@ -41,7 +42,6 @@ struct tls_stream {
     struct err why;
     bool paused, eof_seen, shut, closed;
     unsigned waits; /* requests and handles that point here */
-    char room[READ_MAX];
 };
 
 struct tls_write {
@@ -212,6 +212,8 @@ static void feed_proxy(struct tls_stream *s, const char *data, size_t len)
         bool denied = str_starts(text, "HTTP/1.") && strncmp(text + 8, " 407", 4) == 0;
         err_set(&err, denied ? ERR_AUTH : ERR_UNREACHABLE, "the proxy %s %s", s->dialer->proxy_host,
                 denied ? "wants a user name and password" : "refused the tunnel");
+        if (denied)
+            err_hint(&err, "give them in the proxy's address: http://user:password@host:port");
         end(s, &err);
     } else if (s->proxy_answer.len > PROXY_ANSWER_MAX) {
         err_set(&err, ERR_PROTOCOL, "the proxy %s does not speak HTTP", s->dialer->proxy_host);
@@ -223,7 +225,7 @@ static void on_alloc(uv_handle_t *handle, size_t wanted, uv_buf_t *room)
 {
     (void)wanted;
     struct tls_stream *s = handle->data;
-    *room = uv_buf_init(s->room, READ_MAX);
+    *room = uv_buf_init(s->dialer->room, READ_MAX);
 }
 
 static void on_read(uv_stream_t *tcp, ssize_t n, const uv_buf_t *room)

@@ -3,7 +3,7 @@
 #ifndef BERTH_HUB_CONNECT_H
 #define BERTH_HUB_CONNECT_H
 
-#include "vm/guest/hub/mqtt_packet.h"
+#include "core/io/mqtt_packet.h"
 #include "vm/guest/hub/topic.h"
 
 /* Who it says it is: user name and client id must agree to the letter. */

@@ -5,8 +5,8 @@
 #ifndef BERTH_HUB_MQTT_CONN_H
 #define BERTH_HUB_MQTT_CONN_H
 
+#include "core/io/mqtt_packet.h"
 #include "core/io/net_server.h"
-#include "vm/guest/hub/mqtt_packet.h"
 
 #define MQTT_IN_FLIGHT_MAX 16 /* messages of QoS 1 to a client that wait for their PUBACK */
 
