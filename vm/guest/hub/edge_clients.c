@@ -113,17 +113,16 @@ void edge_client_say(const struct edge_client *c, const char *what, const char *
 void edge_clients_count(struct edge_clients *c, enum edge_metric metric, const char *device,
                         const char *module, const char *reason)
 {
-    char id[2 * IDENTITY_ID_MAX];
+    char id[EDGE_METRICS_ID_MAX];
     const char *const labels[] = {id, reason};
 
-    (void)str_format(id, sizeof(id), "%s%s%s", device, module[0] ? "/" : "", module);
-    edge_series_add(edge_metrics_series(c->edge->metrics, metric, labels), 1);
+    edge_metrics_id(id, device, module);
+    meter_add(edge_metrics_series(c->edge->metrics, metric, labels), 1);
 }
 
 void edge_clients_changed(struct edge_clients *c)
 {
-    edge_series_set(edge_metrics_series(c->edge->metrics, EDGE_CONNECTED_CLIENTS, NULL),
-                    c->connected);
+    meter_set(edge_metrics_series(c->edge->metrics, EDGE_CONNECTED_CLIENTS, NULL), c->connected);
     edge_self_clients_changed(c->edge->self);
 }
 

@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/edge_auth.h"
+#include "vm/guest/hub/edge_scope.h"
 #include "vm/guest/hub/edge_store.h"
 
 #define PENDING_MAX 64 /* checks at a time: what clients sent early waits in memory meanwhile */
@@ -92,6 +93,15 @@ static struct edge_client *begin(struct edge_pending *p, uint64_t expiry_s, unsi
     return c;
 }
 
+/* A name that anybody may have made up is no label. */
+static void count_refused(const struct edge_pending *p)
+{
+    bool known = edge_scope_find(p->clients->edge->scope, p->user.device, p->user.module);
+
+    edge_clients_count(p->clients, EDGE_CONNECT_FAILED, known ? p->user.device : "unknown",
+                       known ? p->user.module : "", "not_authenticated");
+}
+
 static void on_checked(void *arg, uint64_t expiry_s, const struct err *refusal)
 {
     auto_pending struct edge_pending *p = arg;
@@ -100,8 +110,7 @@ static void on_checked(void *arg, uint64_t expiry_s, const struct err *refusal)
     bool present = false;
 
     if (refusal) {
-        edge_clients_count(p->clients, EDGE_CONNECT_FAILED, p->user.device, p->user.module,
-                           "not_authenticated");
+        count_refused(p);
         mqtt_conn_refuse(p->conn, refusal);
     } else if (check_room(p->clients, &p->user, &err) < 0 ||
                restore_session(p->clients->edge->store, p, &subs, &present, &err) < 0) {

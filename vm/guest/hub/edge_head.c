@@ -29,25 +29,20 @@ static void serve(struct edge_client *c)
     struct edge *edge = c->clients->edge;
     unsigned news = c->subs & ~c->served;
 
+    if (c->subs == c->served)
+        return;
     c->served = c->subs;
-    if (news & (SUB_INPUTS | SUB_DEVICEBOUND | SUB_DEVICEBOUND_QOS1))
-        edge_flow_subscribe(c->flow, c->subs);
+    edge_flow_subscribe(c->flow, c->subs);
     if (news & SUB_METHODS)
         methods_ready(edge->methods, c->device, c->module);
-    if (news)
-        edge_client_tell_upstream(c);
-}
-
-static void open_flow(struct edge_client *c)
-{
-    c->flow = edge_inputs_open(c->clients->edge->inputs, c->conn, c->device, c->module);
+    edge_client_tell_upstream(c);
 }
 
 static void on_ready(void *x)
 {
     struct edge_client *c = x;
 
-    open_flow(c);
+    c->flow = edge_inputs_open(c->clients->edge->inputs, c->conn, c->device, c->module);
     serve(c);
 }
 
@@ -193,19 +188,23 @@ static void keep_subs(struct edge_client *c)
         edge_client_say(c, "its subscriptions are not kept: ", err.msg);
 }
 
+/* The bit that says how messages come that SUB is for, and whether it stands for QoS 1. */
+static unsigned qos_bit(unsigned sub, bool *ret_means_1)
+{
+    *ret_means_1 = sub == SUB_DEVICEBOUND;
+    return sub == SUB_DEVICEBOUND ? SUB_DEVICEBOUND_QOS1 : sub == SUB_INPUTS ? SUB_INPUTS_QOS0 : 0;
+}
+
 static unsigned char on_subscribe(void *x, struct mqtt_text filter, unsigned qos)
 {
     struct edge_client *c = x;
     unsigned sub = sub_of(c, filter);
+    bool means_1;
+    unsigned bit = qos_bit(sub, &means_1);
 
     if (!sub)
         return MQTT_SUBACK_FAILURE;
-    if (sub == SUB_DEVICEBOUND) {
-        c->served &= ~(unsigned)SUB_DEVICEBOUND; /* perhaps with another QoS */
-        c->subs &= ~(unsigned)SUB_DEVICEBOUND_QOS1;
-        sub |= qos ? SUB_DEVICEBOUND_QOS1 : 0;
-    }
-    c->subs |= sub;
+    c->subs = (c->subs & ~bit) | sub | ((qos > 0) == means_1 ? bit : 0);
     return qos ? 1 : 0;
 }
 
@@ -222,20 +221,13 @@ static void on_unsubscribe(void *x, struct mqtt_text filter)
 {
     struct edge_client *c = x;
     unsigned sub = sub_of(c, filter);
+    bool means_1;
 
-    if (sub == SUB_DEVICEBOUND)
-        sub |= SUB_DEVICEBOUND_QOS1;
     if (!(c->subs & sub))
         return;
-    c->subs &= ~sub;
-    c->served &= c->subs;
-    if (sub & (SUB_INPUTS | SUB_DEVICEBOUND)) {
-        edge_flow_close(c->flow);
-        open_flow(c);
-        edge_flow_subscribe(c->flow, c->subs);
-    }
-    edge_client_tell_upstream(c);
+    c->subs &= ~(sub | qos_bit(sub, &means_1));
     keep_subs(c);
+    serve(c);
 }
 
 static void on_puback(void *x, uint16_t id)

@@ -14,7 +14,7 @@ static void get_metrics(struct edge *edge, struct http_exchange *x)
     auto_buf struct buf text = {0};
 
     edge_router_measure(edge->router);
-    edge_metrics_render(edge->metrics, clock_mono_ms(), &text);
+    meters_render(edge->metrics, clock_mono_ms(), &text);
     http_reply(x, 200, "text/plain; version=0.0.4; charset=utf-8", buf_str(&text), text.len);
 }
 

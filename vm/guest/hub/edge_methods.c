@@ -22,13 +22,13 @@ void edge_methods_count(struct edge *edge, const char *from, const char *device,
                         uint64_t began_ms)
 {
     uint64_t now = clock_mono_ms();
-    char to[2 * IDENTITY_ID_MAX];
+    char to[EDGE_METRICS_ID_MAX];
     const char *const labels[] = {from, to};
 
-    (void)str_format(to, sizeof(to), "%s%s%s", device, module[0] ? "/" : "", module);
-    edge_series_add(edge_metrics_series(edge->metrics, EDGE_DIRECT_METHODS, labels), 1);
-    edge_series_observe(edge_metrics_series(edge->metrics, EDGE_DIRECT_METHOD_DURATION, labels),
-                        (double)(now - began_ms) / 1000, now);
+    edge_metrics_id(to, device, module);
+    meter_add(edge_metrics_series(edge->metrics, EDGE_DIRECT_METHODS, labels), 1);
+    meter_observe(edge_metrics_series(edge->metrics, EDGE_DIRECT_METHOD_DURATION, labels),
+                  (double)(now - began_ms) / 1000, now);
 }
 
 /* What the caller in the cloud gets as the client's answer, where there was none. */

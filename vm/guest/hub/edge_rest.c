@@ -60,13 +60,13 @@ static void on_done(void *arg, unsigned status, const char *payload, size_t len,
     struct edge_rest_call *call = arg;
     auto_json cJSON *answer = NULL;
     auto_buf struct buf text = {0};
-    char from[2 * IDENTITY_ID_MAX];
+    char from[EDGE_METRICS_ID_MAX];
 
     if (err) {
         fail(call, err);
         return;
     }
-    (void)str_format(from, sizeof(from), "%s/%s", call->edge->settings->device, call->caller);
+    edge_metrics_id(from, call->edge->settings->device, call->caller);
     edge_methods_count(call->edge, from, call->device, call->module, call->began_ms);
     answer = method_json_answer(status, payload, len);
     json_print(&text, answer);

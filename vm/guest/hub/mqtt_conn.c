@@ -261,6 +261,11 @@ int mqtt_server_listen(struct mqtt_server *s, const char *address, uint16_t port
     return net_server_listen_tls(s->net, address, port, tls, err);
 }
 
+void mqtt_server_set_free_bind(struct mqtt_server *s)
+{
+    net_server_set_free_bind(s->net);
+}
+
 void mqtt_server_set_tls(struct mqtt_server *s, struct tls_server *tls)
 {
     net_server_set_tls(s->net, tls);

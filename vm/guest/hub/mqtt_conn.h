@@ -52,6 +52,7 @@ struct mqtt_server *mqtt_server_new(uv_loop_t *loop, const struct mqtt_head *con
 void mqtt_server_free(struct mqtt_server *s); /* ends all connections; NULL is fine */
 int mqtt_server_listen(struct mqtt_server *s, const char *address, uint16_t port,
                        struct tls_server *tls, struct err *err);
+void mqtt_server_set_free_bind(struct mqtt_server *s); /* as of net_server.h */
 void mqtt_server_set_tls(struct mqtt_server *s, struct tls_server *tls);
 /* Whether a request is to IoT Hub's one address for MQTT over a WebSocket. */
 struct http_exchange;
