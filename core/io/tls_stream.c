@@ -118,7 +118,17 @@ static void end(struct tls_stream *s, const struct err *why)
 static void end_unreachable(struct tls_stream *s, const char *what, int status)
 {
     struct err err;
-    err_set(&err, ERR_UNREACHABLE, "%s %s: %s", what, s->host, uv_strerror(status));
+    err_set(&err, ERR_UNREACHABLE, "%s %s:%s: %s", what, s->host, s->port, uv_strerror(status));
+    end(s, &err);
+}
+
+static void end_unresolved(struct tls_stream *s, int status)
+{
+    const struct tls_dialer *d = s->dialer;
+    struct err err;
+    err_set(&err, ERR_UNREACHABLE, "the name %s cannot be resolved: %s",
+            d->proxy_host ? d->proxy_host : s->host, uv_strerror(status));
+    err_hint(&err, "check DNS and the network");
     end(s, &err);
 }
 
@@ -317,7 +327,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *addr
     s->next_address = addresses;
     if (!s->closed && s->phase == PHASE_RESOLVE) {
         if (status < 0 || !addresses)
-            end_unreachable(s, "the name cannot be resolved:", status);
+            end_unresolved(s, status);
         else
             connect_next(s);
     }
@@ -344,7 +354,7 @@ static struct stream *tls_stream_open(struct dialer *base, const char *path,
                        d->proxy_host ? d->proxy_port : s->port, &hints);
     if (status < 0) {
         s->waits--;
-        end_unreachable(s, "the name cannot be resolved:", status);
+        end_unresolved(s, status);
     }
     return &s->base;
 }

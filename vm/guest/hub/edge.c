@@ -115,7 +115,7 @@ static int open_servers(struct edge *e, struct err *err)
 /* Tells this start of the process from any other. */
 static struct meters *open_metrics(const struct edge_settings *s)
 {
-    unsigned char random[DERIVE_KEY_SIZE];
+    unsigned char random[DERIVE_BYTES];
     char instance[33];
 
     derive_random_bytes(random);
