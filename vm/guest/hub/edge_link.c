@@ -55,7 +55,7 @@ static void tell_online(struct edge_link *l)
     uint64_t now = clock_mono_ms();
 
     if (l->offline_ms)
-        edge_series_observe(edge_metrics_series(u->edge->metrics, EDGE_OFFLINE_DURATION, label),
+        meter_observe(edge_metrics_series(u->edge->metrics, EDGE_OFFLINE_DURATION, label),
                             (double)(now - l->offline_ms) / 1000, now);
     l->offline_ms = 0;
     l->owed = false;
@@ -85,7 +85,7 @@ static void count_lost(struct edge_link *l)
     if (!l->online)
         return;
     l->offline_ms = clock_mono_ms();
-    edge_series_add(edge_metrics_series(l->upstream->edge->metrics, EDGE_OFFLINE_COUNT, label), 1);
+    meter_add(edge_metrics_series(l->upstream->edge->metrics, EDGE_OFFLINE_COUNT, label), 1);
 }
 
 /* A failure that goes on is said once. */
@@ -175,7 +175,7 @@ static void count_retry(struct edge_link *l)
     const char *const labels[] = {l->id, "connect"};
 
     if (l->failures > 0)
-        edge_series_add(
+        meter_add(
             edge_metrics_series(l->upstream->edge->metrics, EDGE_OPERATION_RETRY, labels), 1);
 }
 

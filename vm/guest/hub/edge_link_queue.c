@@ -34,13 +34,13 @@ static void give_up(struct edge_link *l, const struct outbox_item *item, const c
 
     log_error("upstream", "%s: message %" PRIu64 " (%zu bytes) is given up: %s", l->id,
               item->ref.id, item->message.len, why);
-    edge_series_add(edge_metrics_series(e->metrics, EDGE_MESSAGES_DROPPED, labels), 1);
+    meter_add(edge_metrics_series(e->metrics, EDGE_MESSAGES_DROPPED, labels), 1);
     outbox_done(e->outbox, &item->ref);
 }
 
 static void count_later(struct edge_link *l, struct edge_link_flight *f, const char *output)
 {
-    struct edge_metrics *m = l->upstream->edge->metrics;
+    struct meters *m = l->upstream->edge->metrics;
     const char *priority = edge_metrics_priority(f->ref.priority);
     const char *const sent[] = {l->id, "upstream", output, "", priority};
     const char *const send[] = {l->id, "upstream", output, ""};
@@ -131,9 +131,9 @@ void edge_link_delivered(struct edge_link *l, uint16_t token)
         l->stuck_id = 0;
     }
     outbox_done(l->upstream->edge->outbox, &f.ref);
-    edge_series_add(f.sent, 1);
-    edge_series_observe(f.send_duration, (double)(now - f.sent_ms) / 1000, now);
-    edge_series_observe(f.process_duration,
+    meter_add(f.sent, 1);
+    meter_observe(f.send_duration, (double)(now - f.sent_ms) / 1000, now);
+    meter_observe(f.process_duration,
                         wall > f.created_ms ? (double)(wall - f.created_ms) / 1000 : 0, now);
     edge_link_pump(l);
     if (l->n_flight == 0)

@@ -35,7 +35,7 @@ struct edge_link_flight {
     size_t size;
     uint64_t sent_ms;    /* monotonic */
     uint64_t created_ms; /* wall clock */
-    struct edge_series *sent, *send_duration, *process_duration;
+    struct meter *sent, *send_duration, *process_duration;
 };
 
 /* The connection of one identity. */

@@ -4,6 +4,7 @@
 #include "core/azure/percent.h"
 #include "core/base/str.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define BAG_PROPERTY_MAX   8192 /* key and value */
@@ -129,6 +130,27 @@ int topic_parse(const char *text, size_t len, struct topic *ret, struct err *err
         return err_set(err, ERR_INVALID, "a hub has no such topic");
     *ret = t;
     return 0;
+}
+
+void topic_put_twin_reply(char *to, int status, struct topic_span rid, const uint64_t *version)
+{
+    if (version)
+        (void)str_format(to, TOPIC_OUT_MAX, "$iothub/twin/res/%d/?$rid=%.*s&$version=%" PRIu64,
+                         status, (int)rid.len, rid.at, *version);
+    else
+        (void)str_format(to, TOPIC_OUT_MAX, "$iothub/twin/res/%d/?$rid=%.*s", status, (int)rid.len,
+                         rid.at);
+}
+
+void topic_put_desired(char *to, uint64_t version)
+{
+    (void)str_format(to, TOPIC_OUT_MAX, "$iothub/twin/PATCH/properties/desired/?$version=%" PRIu64,
+                     version);
+}
+
+void topic_put_method(char *to, const char *method, const char *rid)
+{
+    (void)str_format(to, TOPIC_OUT_MAX, "$iothub/methods/POST/%s/?$rid=%s", method, rid);
 }
 
 /* The query of what a hub publishes. */

@@ -37,6 +37,12 @@ struct topic {
 /* RET points into TEXT. ERR_INVALID where a hub knows no such topic, or its bag is malformed. */
 int topic_parse(const char *text, size_t len, struct topic *ret, struct err *err);
 
+/* Topics that a hub publishes to; TO has room for TOPIC_OUT_MAX. VERSION may be NULL. */
+#define TOPIC_OUT_MAX 400
+void topic_put_twin_reply(char *to, int status, struct topic_span rid, const uint64_t *version);
+void topic_put_desired(char *to, uint64_t version);
+void topic_put_method(char *to, const char *method, const char *rid);
+
 /* A topic that a hub publishes to. */
 enum topic_reply_kind { TOPIC_TWIN_REPLY, TOPIC_TWIN_DESIRED, TOPIC_METHOD, TOPIC_DEVICEBOUND };
 
