@@ -18,7 +18,7 @@ struct listener {
     struct net_server *server;
     struct listener *next;
     struct tls_server *tls; /* NULL: plain */
-    char *path;             /* unix: unlinked at the end while still ours */
+    char *path;             /* unix: unlinked at the end while still ours; NULL: TCP */
     ino_t inode;
 };
 
@@ -95,6 +95,7 @@ struct net_server {
     unsigned n_conns;
     unsigned refs; /* uv handles that still point here */
     bool freed;
+    bool free_bind;
     bool flushing;             /* what is written now is for another round */
     char scratch[NET_SCRATCH]; /* one read at a time: libuv calls the reader right after */
 };

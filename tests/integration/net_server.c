@@ -255,6 +255,37 @@ static void test_written_while_sending(void)
     end(s);
 }
 
+static void test_tcp(void)
+{
+    static const char nobodys[] = "192.0.2.1"; /* of documentation */
+    struct owner first = {.name = "first"};
+    struct net_server *s = serve(&first);
+    uint16_t port = free_port();
+    struct err err = {0};
+    bool ok = net_server_listen_tcp(s, "127.0.0.1", port, &err) == 0;
+    auto_peer struct peer p = peer_tcp(port);
+
+    peer_puts(&p, "word");
+    report("plain TCP carries what a unix socket carries", ok && peer_hears(&p, "word"), err.msg);
+    report("and tells who is there",
+           first.n == 1 && !strncmp(net_conn_peer_text(first.held[0].conn), "127.0.0.1:", 10) &&
+               net_conn_peer_pid(first.held[0].conn) == 0,
+           buf_str(&story));
+
+    ok = net_server_listen_tcp(s, "127.0.0.1", port, &err) < 0 && err.kind == ERR_EXISTS;
+    report("a taken port is told from other faults", ok && strstr(err.msg, "is taken"), err.msg);
+    ok = net_server_listen_tcp(s, "localhost", port, &err) < 0 && err.kind == ERR_INVALID;
+    report("a name is no address", ok, err.msg);
+    ok = net_server_listen_tcp(s, nobodys, port, &err) < 0 && err.kind != ERR_EXISTS;
+    net_server_set_free_bind(s);
+    err.msg[0] = '\0';
+    ok = net_server_listen_tcp(s, nobodys, port, &err) == 0 && ok;
+    ok = net_server_listen_tcp(s, "2001:db8::1", port, &err) == 0 && ok;
+    report("an address that is not here yet can be listened on, where that was asked for", ok,
+           err.msg);
+    end(s);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -266,6 +297,7 @@ int main(void)
     test_refusal();
     test_once();
     test_written_while_sending();
+    test_tcp();
     (void)uv_loop_close(&loop);
     buf_done(&story);
     (void)rmdir(dir);

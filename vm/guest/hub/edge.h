@@ -36,7 +36,7 @@ struct outbox;
 struct edge {
     uv_loop_t *loop;
     const struct edge_settings *settings;
-    struct edge_metrics *metrics;
+    struct meters *metrics;
     struct outbox *outbox;
     struct edge_store *store;       /* sessions, twins, the last good configuration */
     struct edge_workload *workload; /* what only the runtime can do: sign, certify */

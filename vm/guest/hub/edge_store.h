@@ -14,7 +14,9 @@
 struct edge_store;
 
 int edge_store_open(const char *path, struct edge_store **ret, struct err *err);
-void edge_store_close(struct edge_store *s);                  /* commits; NULL is fine */
+void edge_store_close(struct edge_store *s); /* commits; NULL is fine */
+/* The name that a damaged one was given at the opening; "" where it was fine. */
+const char *edge_store_set_aside(const struct edge_store *s);
 int edge_store_commit(struct edge_store *s, struct err *err); /* nothing to do is fine */
 
 /* SUBS: enum topic_sub. KEEP false: it is forgotten. */
@@ -44,6 +46,7 @@ int edge_store_twin_pending(struct edge_store *s,
 /* Named texts: "config". */
 int edge_store_text_put(struct edge_store *s, const char *name, const char *text, size_t len,
                         struct err *err);
+/* Appended. ERR_NOT_FOUND. */
 int edge_store_text_get(struct edge_store *s, const char *name, struct buf *ret, struct err *err);
 
 #endif

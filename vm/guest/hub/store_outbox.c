@@ -9,9 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DONES_BATCH 256        /* so many are reason enough to commit */
@@ -96,13 +94,6 @@ uint64_t outbox_now(const struct outbox *o)
  * nothing is there to be deleted when the disk is full. The database takes its room at once. Until
  * the file could be made again, nothing new is taken. */
 
-static void keep_journal(sqlite3 *db)
-{
-    int on = 1;
-
-    (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
-}
-
 static void use_reserve(struct outbox *o)
 {
     (void)unlink(o->reserve);
@@ -117,62 +108,6 @@ void outbox_make_reserve(struct outbox *o)
     o->full = fd < 0 || posix_fallocate(fd, 0, RESERVE) != 0;
     if (o->full)
         (void)unlink(o->reserve);
-}
-
-/* ---- a damaged database ---- */
-
-/* What SQLite says of the file into RET: "ok", or what is wrong with it. -1 where it could not be
- * looked at. */
-static int check(const char *path, struct buf *ret, struct err *err)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *stmt = NULL;
-    int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    int status = 0;
-
-    if (code == SQLITE_OK) {
-        keep_journal(db);
-        code = sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
-    }
-    if (code == SQLITE_OK)
-        code = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_step(stmt);
-    if (code == SQLITE_ROW)
-        buf_puts(ret, store_column(stmt, 0));
-    else if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-        buf_puts(ret, sqlite3_errmsg(db));
-    else
-        status = err_set(err, code == SQLITE_BUSY ? ERR_BUSY : ERR_SYSTEM, "database: %s",
-                         sqlite3_errmsg(db));
-    (void)sqlite3_finalize(stmt);
-    (void)sqlite3_close(db);
-    return status;
-}
-
-static int move(const char *path, const char *to, const char *suffix, struct err *err)
-{
-    auto_free char *from_name = xasprintf("%s%s", path, suffix);
-    auto_free char *to_name = xasprintf("%s%s", to, suffix);
-
-    if (rename(from_name, to_name) < 0 && errno != ENOENT)
-        return err_sys(err, errno, "set %s aside", from_name);
-    return 0;
-}
-
-/* The journal goes first: one that is left behind would be taken for the new database's. */
-static int set_aside(struct outbox *o, const char *path, struct err *err)
-{
-    time_t now = (time_t)(clock_wall_ms() / 1000);
-    struct tm tm;
-    char when[32];
-
-    if (!gmtime_r(&now, &tm) || strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm) == 0)
-        return err_set(err, ERR_BUG, "no name for the damaged database");
-    o->set_aside = xasprintf("%s.damaged-%s", path, when);
-    if (move(path, o->set_aside, "-wal", err) < 0 || move(path, o->set_aside, "", err) < 0)
-        return -1;
-    return file_sync_parent(path, err);
 }
 
 /* ---- opening ---- */
@@ -281,32 +216,29 @@ static int load_last(struct outbox *o, struct err *err)
     return row < 0 ? -1 : 0;
 }
 
-static int open_database(struct outbox *o, const char *path, struct err *err)
+/* A database that was opened, but makes no sense, is closed again. */
+static int load_all(struct outbox *o, struct err *err)
 {
-    if (store_open_kind(&outbox_kind, path, &o->store, err) < 0)
-        return -1;
-    keep_journal(o->store->db);
-    if (load(o, err) == 0)
-        return load_last(o, err);
+    store_keep_journal(o->store->db);
+    if (load(o, err) == 0 && load_last(o, err) == 0)
+        return 0;
     store_close(steal(o->store));
     return -1;
 }
 
 static int open_checked(struct outbox *o, const char *path, struct err *err)
 {
-    auto_buf struct buf verdict = {0};
     struct err why = {0};
 
-    if (file_exists(path)) {
-        if (check(path, &verdict, err) < 0)
-            return -1;
-        if (!str_eq(buf_str(&verdict), "ok") && set_aside(o, path, err) < 0)
-            return -1;
-    }
-    if (open_database(o, path, &why) == 0)
+    if (store_open_sound(&outbox_kind, path, &o->store, &o->set_aside, err) < 0)
+        return -1;
+    if (load_all(o, &why) == 0)
         return 0;
     if (why.kind == ERR_PROTOCOL && !o->set_aside)
-        return set_aside(o, path, err) < 0 ? -1 : open_database(o, path, err);
+        return store_set_aside(path, &o->set_aside, err) < 0 ||
+                       store_open_kind(&outbox_kind, path, &o->store, err) < 0
+                   ? -1
+                   : load_all(o, err);
     if (err)
         *err = why;
     return -1;
