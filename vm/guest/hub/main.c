@@ -188,6 +188,8 @@ static int read_command_line(struct program *p, int argc, char **argv, struct er
             (void)fputs(usage.data, stdout);
             return 1;
         }
+        if (!p->role)
+            break;
         if (take_option(p, option, err) < 0)
             return -1;
     }
