@@ -5,34 +5,35 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/queue.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/edge_proof.h"
 #include "vm/guest/hub/edge_workload.h"
 
 #include <string.h>
 
-#define TRUST_EVERY_MS (3600U * 1000)
+#define TRUST_EVERY_MS (3600ULL * 1000)
 #define TRUST_AGAIN_MS 5000
 
 struct edge_auth_wait {
+    struct queue_link link; /* first */
     struct edge_auth *a;
-    struct edge_auth_wait *next, **link;
     char *device, *module;
     struct edge_proof proof;
     struct edge_workload_call *signing;
     bool secondary;
     struct edge_scope_wait *refresh;
     struct err runtime; /* why the runtime did not answer; ERR_NONE: it did */
-    bool done;
-    struct err err;
+    struct err err;     /* what was decided */
     edge_auth_fn fn;
     void *arg;
 };
 
 struct edge_auth {
     struct edge *edge;
-    struct edge_auth_wait *waits;
-    uv_timer_t *turn; /* what is decided is told on the loop's next turn */
+    struct queue waits;
+    struct queue decided; /* told on the loop's next turn */
+    uv_timer_t *turn;
 
     /* The authorities of leaf devices' certificates. */
     char *trust; /* "" not known yet */
@@ -44,40 +45,31 @@ struct edge_auth {
 
 static void wait_free(struct edge_auth_wait *w)
 {
-    *w->link = w->next;
-    if (w->next)
-        w->next->link = w->link;
     free(w->device);
     free(w->module);
     explicit_bzero(&w->proof, sizeof(w->proof));
     free(w);
 }
 
-/* FN may add and cancel others: each time from the start. */
 static void on_turn(uv_timer_t *timer)
 {
     struct edge_auth *a = timer->data;
     struct edge_auth_wait *w;
 
-    do {
-        for (w = a->waits; w && !w->done;)
-            w = w->next;
-        if (w) {
-            edge_auth_fn fn = w->fn;
-            void *arg = w->arg;
-            struct err err = w->err;
-            uint64_t expiry_s = w->proof.token ? w->proof.sas.expiry_s + SAS_SKEW_S : UINT64_MAX;
+    while ((w = (struct edge_auth_wait *)queue_take(&a->decided))) {
+        uint64_t expiry_s = w->proof.token ? w->proof.sas.expiry_s + SAS_SKEW_S : UINT64_MAX;
+        bool good = w->err.kind == ERR_NONE;
 
-            wait_free(w);
-            fn(arg, err.kind == ERR_NONE ? expiry_s : 0, err.kind == ERR_NONE ? NULL : &err);
-        }
-    } while (w);
+        w->fn(w->arg, good ? expiry_s : 0, good ? NULL : &w->err);
+        wait_free(w);
+    }
 }
 
 static void decide(struct edge_auth_wait *w, const struct err *err)
 {
-    w->done = true;
     w->err = err ? *err : (struct err){0};
+    queue_remove(&w->link);
+    queue_append(&w->a->decided, &w->link);
     (void)uv_timer_start(w->a->turn, on_turn, 0, 0);
 }
 
@@ -158,15 +150,11 @@ struct edge_auth_wait *edge_auth_check(struct edge_auth *a, const struct edge_cl
     struct err err;
 
     w->a = a;
-    w->next = a->waits;
-    w->link = &a->waits;
-    if (a->waits)
-        a->waits->link = &w->next;
-    a->waits = w;
     w->device = xstrdup(claim->device);
     w->module = xstrdup(claim->module);
     w->fn = fn;
     w->arg = arg;
+    queue_append(&a->waits, &w->link);
     if (edge_proof_read(claim, settings, a->trust, &w->proof, &err) < 0)
         decide(w, &err);
     else if (w->proof.module && str_eq(claim->device, settings->device))
@@ -182,6 +170,7 @@ void edge_auth_cancel(struct edge_auth_wait *w)
         return;
     edge_workload_cancel(w->signing);
     edge_scope_cancel(w->refresh);
+    queue_remove(&w->link);
     wait_free(w);
 }
 
@@ -240,10 +229,13 @@ struct edge_auth *edge_auth_new(struct edge *edge)
 
 void edge_auth_free(struct edge_auth *a)
 {
+    struct edge_auth_wait *w;
+
     if (!a)
         return;
-    while (a->waits)
-        edge_auth_cancel(a->waits);
+    while ((w = (struct edge_auth_wait *)queue_take(&a->waits)) ||
+           (w = (struct edge_auth_wait *)queue_take(&a->decided)))
+        edge_auth_cancel(w);
     edge_workload_cancel(a->asking);
     uv_close((uv_handle_t *)a->turn, on_closed);
     uv_close((uv_handle_t *)a->again, on_closed);

@@ -100,6 +100,8 @@ void inputs_schedule(struct edge_inputs *i)
 void edge_inputs_set_wait(struct edge_inputs *i, uint64_t ms)
 {
     i->wait_ms = ms;
+    (void)uv_timer_stop(&i->timer);
+    inputs_schedule(i);
 }
 
 struct edge_inputs *edge_inputs_new(struct edge *edge)

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#define EVERY_MS        (3600U * 1000)
+#define EVERY_MS        (3600ULL * 1000)
 #define AGAIN_MS        30000 /* not sooner after all went well */
 #define BACK_OFF_MAX_MS 600000
 #define QUIET_MAX_MS    5000 /* nobody's question is tried for so long after the cloud was away */

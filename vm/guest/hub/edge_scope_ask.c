@@ -10,25 +10,23 @@
 
 #include <string.h>
 
-#define ONE_MS         20000
+#define ONE_MS         10000
 #define AWAY_MS        1000 /* nobody else is asked for so long after the cloud was away */
 #define ASKS_AT_A_TIME 4
 #define MINUTE_MS      60000
 
-enum wait_state { WAIT_ASK, WAIT_ALL, WAIT_DONE };
-
 struct edge_scope_wait {
-    struct edge_scope_wait *next, **link;
-    enum wait_state state;
+    struct queue_link link; /* first */
     char *device, *module;
     edge_scope_fn fn;
     void *arg;
-    struct err err; /* once it is done */
+    struct err err; /* what was the end of it */
 };
 
 struct ask {
-    struct ask *next;
+    struct queue_link link; /* first */
     struct edge_scope *s;
+    struct queue waits; /* whom it is asked for */
     char *device, *module;
     struct edge_scope_call *call; /* NULL: it waits for its turn */
     bool seen;                    /* the answer has it */
@@ -46,46 +44,29 @@ static bool same_name(const char *device, const char *module, const char *other_
 
 static void wait_free(struct edge_scope_wait *w)
 {
-    *w->link = w->next;
-    if (w->next)
-        w->next->link = w->link;
+    queue_remove(&w->link);
     free(w->device);
     free(w->module);
     free(w);
 }
 
-/* FN may add and cancel others: each time from the start. */
 static void on_turn(uv_timer_t *timer)
 {
     struct edge_scope *s = timer->data;
     struct edge_scope_wait *w;
 
-    do {
-        for (w = s->waits; w && w->state != WAIT_DONE;)
-            w = w->next;
-        if (w) {
-            edge_scope_fn fn = w->fn;
-            void *arg = w->arg;
-            struct err err = w->err;
-
-            wait_free(w);
-            fn(arg, err.kind == ERR_NONE ? NULL : &err);
-        }
-    } while (w);
+    while ((w = (struct edge_scope_wait *)queue_take(&s->settled))) {
+        w->fn(w->arg, w->err.kind == ERR_NONE ? NULL : &w->err);
+        wait_free(w);
+    }
 }
 
 static void settle(struct edge_scope *s, struct edge_scope_wait *w, const struct err *err)
 {
-    w->state = WAIT_DONE;
     w->err = err ? *err : (struct err){0};
+    queue_remove(&w->link);
+    queue_append(&s->settled, &w->link);
     (void)uv_timer_start(s->turn, on_turn, 0, 0);
-}
-
-static void settle_ask(struct edge_scope *s, const struct ask *a, const struct err *err)
-{
-    for (struct edge_scope_wait *w = s->waits; w; w = w->next)
-        if (w->state == WAIT_ASK && same_name(w->device, w->module, a->device, a->module))
-            settle(s, w, err);
 }
 
 void edge_scope_settle_all(struct edge_scope *s, bool end, const struct err *err)
@@ -93,9 +74,10 @@ void edge_scope_settle_all(struct edge_scope *s, bool end, const struct err *err
     struct err unknown;
 
     (void)err_set(&unknown, ERR_NOT_FOUND, "it is not in the scope of this device");
-    for (struct edge_scope_wait *w = s->waits; w; w = w->next) {
-        if (w->state != WAIT_ALL)
-            continue;
+    for (struct queue_link *at = s->waits.first, *next; at; at = next) {
+        struct edge_scope_wait *w = (struct edge_scope_wait *)at;
+
+        next = at->next;
         if (edge_scope_find(s, w->device, w->module))
             settle(s, w, NULL);
         else if (end)
@@ -107,11 +89,11 @@ void edge_scope_settle_all(struct edge_scope *s, bool end, const struct err *err
 
 static void ask_free(struct ask *a)
 {
-    struct ask **link = &a->s->asks;
+    struct edge_scope_wait *w;
 
-    while (*link != a)
-        link = &(*link)->next;
-    *link = a->next;
+    while ((w = (struct edge_scope_wait *)queue_take(&a->waits)))
+        wait_free(w);
+    queue_remove(&a->link);
     free(a->device);
     free(a->module);
     free(a);
@@ -143,7 +125,8 @@ static void on_one(void *arg, const struct buf *body, uint64_t pause_ms, const s
         edge_scope_pause(s, pause_ms ? pause_ms : AWAY_MS);
     else if (s->failures)
         edge_scope_refresh_all(s); /* the cloud is back */
-    settle_ask(s, a, err.kind == ERR_NONE ? NULL : &err);
+    while (a->waits.first)
+        settle(s, (struct edge_scope_wait *)a->waits.first, err.kind == ERR_NONE ? NULL : &err);
     ask_free(a);
     start_asks(s);
 }
@@ -152,9 +135,10 @@ static void start_asks(struct edge_scope *s)
 {
     size_t running = 0;
 
-    for (const struct ask *a = s->asks; a; a = a->next)
-        running += a->call != NULL;
-    for (struct ask *a = s->asks; a && running < ASKS_AT_A_TIME; a = a->next) {
+    for (const struct queue_link *at = s->asks.first; at; at = at->next)
+        running += ((const struct ask *)at)->call != NULL;
+    for (struct queue_link *at = s->asks.first; at && running < ASKS_AT_A_TIME; at = at->next) {
+        struct ask *a = (struct ask *)at;
         auto_buf struct buf body = {0};
 
         if (a->call)
@@ -166,9 +150,9 @@ static void start_asks(struct edge_scope *s)
     }
 }
 
-static void ask(struct edge_scope *s, const char *device, const char *module)
+static struct ask *ask(struct edge_scope *s, const char *device, const char *module)
 {
-    struct ask *a = xcalloc(1, sizeof(*a)), **last = &s->asks;
+    struct ask *a = xcalloc(1, sizeof(*a));
     size_t at = s->asked_next++ % EDGE_SCOPE_ASKS_A_MINUTE;
 
     free(s->asked[at].device);
@@ -177,10 +161,9 @@ static void ask(struct edge_scope *s, const char *device, const char *module)
     s->asked[at].module = xstrdup(module);
     s->asked[at].at_ms = clock_mono_ms();
     *a = (struct ask){.s = s, .device = xstrdup(device), .module = xstrdup(module)};
-    while (*last)
-        last = &(*last)->next;
-    *last = a;
+    queue_append(&s->asks, &a->link);
     start_asks(s);
+    return a;
 }
 
 /* A wrong password, tried again and again, is not to reach the cloud each time. */
@@ -203,32 +186,34 @@ static int may_ask(const struct edge_scope *s, const char *device, const char *m
     return 0;
 }
 
+static struct ask *find_ask(const struct edge_scope *s, const char *device, const char *module)
+{
+    for (struct queue_link *at = s->asks.first; at; at = at->next) {
+        struct ask *a = (struct ask *)at;
+
+        if (same_name(a->device, a->module, device, module))
+            return a;
+    }
+    return NULL;
+}
+
 struct edge_scope_wait *edge_scope_refresh(struct edge_scope *s, const char *device,
                                            const char *module, edge_scope_fn fn, void *arg)
 {
     struct edge_scope_wait *w = xcalloc(1, sizeof(*w));
-    const struct ask *a = s->asks;
+    struct ask *a = find_ask(s, device, module);
     struct err err;
 
-    *w = (struct edge_scope_wait){.next = s->waits,
-                                  .link = &s->waits,
-                                  .device = xstrdup(device),
-                                  .module = xstrdup(module),
-                                  .fn = fn,
-                                  .arg = arg};
-    if (s->waits)
-        s->waits->link = &w->next;
-    s->waits = w;
-    while (a && !same_name(a->device, a->module, device, module))
-        a = a->next;
-    if (a)
-        w->state = WAIT_ASK;
-    else if (s->first && s->page)
-        w->state = WAIT_ALL;
-    else if (may_ask(s, device, module, &err) < 0)
+    *w = (struct edge_scope_wait){
+        .device = xstrdup(device), .module = xstrdup(module), .fn = fn, .arg = arg};
+    if (!a && s->first && s->page) {
+        queue_append(&s->waits, &w->link);
+    } else if (!a && may_ask(s, device, module, &err) < 0) {
         settle(s, w, &err);
-    else
-        ask(s, device, module);
+    } else {
+        a = a ? a : ask(s, device, module);
+        queue_append(&a->waits, &w->link);
+    }
     return w;
 }
 
@@ -242,12 +227,16 @@ void edge_scope_cancel(struct edge_scope_wait *w)
 
 void edge_scope_asks_close(struct edge_scope *s)
 {
-    while (s->asks) {
-        edge_scope_link_cancel(s->asks->call);
-        ask_free(s->asks);
+    struct edge_scope_wait *w;
+    struct ask *a;
+
+    while ((a = (struct ask *)queue_take(&s->asks))) {
+        edge_scope_link_cancel(a->call);
+        ask_free(a);
     }
-    while (s->waits)
-        wait_free(s->waits);
+    while ((w = (struct edge_scope_wait *)queue_take(&s->waits)) ||
+           (w = (struct edge_scope_wait *)queue_take(&s->settled)))
+        wait_free(w);
     for (size_t i = 0; i < EDGE_SCOPE_ASKS_A_MINUTE; i++) {
         free(s->asked[i].device);
         free(s->asked[i].module);

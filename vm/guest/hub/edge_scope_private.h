@@ -3,20 +3,19 @@
 #ifndef BERTH_HUB_EDGE_SCOPE_PRIVATE_H
 #define BERTH_HUB_EDGE_SCOPE_PRIVATE_H
 
+#include "core/base/queue.h"
 #include "vm/guest/hub/edge_scope_link.h"
 #include "vm/guest/hub/edge_scope_table.h"
 
 #define EDGE_SCOPE_ASKS_A_MINUTE 30
-
-struct ask;
 
 struct edge_scope {
     struct edge *edge;
     char *path;
     struct edge_scope_table *table;
     struct edge_scope_link *link;
-    uv_timer_t *next; /* all of it */
-    uv_timer_t *turn; /* what cannot be told from inside a call */
+    uv_timer_t *next; /* time for all of it */
+    uv_timer_t *turn;
     uv_timer_t *save;
 
     /* All of it. */
@@ -29,13 +28,14 @@ struct edge_scope {
     uint64_t quiet_ms; /* nothing is asked before */
 
     /* One of them. */
-    struct ask *asks;
+    struct queue asks;
     struct {
         char *device, *module;
         uint64_t at_ms;
     } asked[EDGE_SCOPE_ASKS_A_MINUTE]; /* the last ones, around in a circle */
     size_t asked_next;
-    struct edge_scope_wait *waits;
+    struct queue waits;   /* for all of it */
+    struct queue settled; /* told on the loop's next turn */
 };
 
 /* An identity as the cloud has it now (ARG: the scope), and one that it has no more. */

@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/queue.h"
 #include "core/base/str.h"
 #include "core/io/http_client.h"
 
@@ -24,13 +25,12 @@
 enum call_kind { CALL_SIGN, CALL_TOKEN, CALL_CERT, CALL_TRUST };
 
 struct edge_workload_call {
+    struct queue_link link; /* first */
     struct edge_workload *w;
-    struct edge_workload_call *next, **link;
     enum call_kind kind;
     struct buf target, body;
     uint64_t end_ms;
     struct http_call *http; /* NULL: it waits */
-    bool refused;           /* too many wait: said on the loop's next turn */
     char *resource;         /* of a token */
     uint64_t expiry_s;
     union {
@@ -46,8 +46,9 @@ struct edge_workload {
     uv_loop_t *loop;
     struct dialer *dialer;
     char *path;
-    struct edge_workload_call *first, **last;
-    size_t n, running;
+    struct queue calls;
+    struct queue refused; /* since too many wait: told on the loop's next turn */
+    size_t running;
     uv_timer_t *turn;
 };
 
@@ -57,12 +58,7 @@ static void call_free(struct edge_workload_call *c)
 {
     struct edge_workload *w = c->w;
 
-    *c->link = c->next;
-    if (c->next)
-        c->next->link = c->link;
-    else
-        w->last = c->link;
-    w->n--;
+    queue_remove(&c->link);
     w->running -= c->http != NULL;
     buf_done(&c->target);
     buf_wipe(&c->body);
@@ -70,14 +66,16 @@ static void call_free(struct edge_workload_call *c)
     free(c);
 }
 
-static void on_done(void *arg, int status, const struct buf *body, const struct err *err);
+static void on_done(void *arg, int status, const struct buf *body, const struct err *why);
 
 static void start_waiting(struct edge_workload *w)
 {
     uint64_t now = clock_mono_ms();
 
-    for (struct edge_workload_call *c = w->first; c && w->running < RUNNING_MAX; c = c->next) {
-        if (c->http || c->refused)
+    for (struct queue_link *at = w->calls.first; at && w->running < RUNNING_MAX; at = at->next) {
+        struct edge_workload_call *c = (struct edge_workload_call *)at;
+
+        if (c->http)
             continue;
 
         const struct http_request request = {
@@ -212,7 +210,6 @@ static void on_done(void *arg, int status, const struct buf *body, const struct 
     start_waiting(w);
 }
 
-/* FN may cancel or add others: each time from the start. */
 static void on_turn(uv_timer_t *timer)
 {
     struct edge_workload *w = timer->data;
@@ -220,14 +217,10 @@ static void on_turn(uv_timer_t *timer)
     struct err err;
 
     (void)err_set(&err, ERR_BUSY, "too many questions to the runtime wait");
-    do {
-        for (c = w->first; c && !c->refused;)
-            c = c->next;
-        if (c) {
-            fail(c, &err);
-            call_free(c);
-        }
-    } while (c);
+    while ((c = (struct edge_workload_call *)queue_take(&w->refused))) {
+        fail(c, &err);
+        call_free(c);
+    }
 }
 
 /* ---- calls ---- */
@@ -237,10 +230,7 @@ static struct edge_workload_call *call_new(struct edge_workload *w, enum call_ki
     struct edge_workload_call *c = xcalloc(1, sizeof(*c));
 
     *c = (struct edge_workload_call){
-        .w = w, .kind = kind, .arg = arg, .link = w->last, .end_ms = clock_mono_ms() + CALL_MS};
-    *w->last = c;
-    w->last = &c->next;
-    w->n++;
+        .w = w, .kind = kind, .arg = arg, .end_ms = clock_mono_ms() + CALL_MS};
     return c;
 }
 
@@ -258,10 +248,13 @@ static struct edge_workload_call *call_go(struct edge_workload_call *c, const ch
     buf_printf(&c->target, "%s" API_VERSION, path);
     if (body)
         json_print(&c->body, body);
-    c->refused = w->n - w->running > WAITING_MAX;
-    if (c->refused)
+    if (w->calls.n - w->running < WAITING_MAX) {
+        queue_append(&w->calls, &c->link);
+        start_waiting(w);
+    } else {
+        queue_append(&w->refused, &c->link);
         (void)uv_timer_start(w->turn, on_turn, 0, 0);
-    start_waiting(w);
+    }
     return c;
 }
 
@@ -343,7 +336,6 @@ struct edge_workload *edge_workload_new(uv_loop_t *loop, const char *socket_path
     w->loop = loop;
     w->dialer = dialer_local_new(loop);
     w->path = xstrdup(socket_path);
-    w->last = &w->first;
     w->turn = xcalloc(1, sizeof(*w->turn));
     (void)uv_timer_init(loop, w->turn);
     w->turn->data = w;
@@ -357,11 +349,14 @@ static void on_closed(uv_handle_t *handle)
 
 void edge_workload_free(struct edge_workload *w)
 {
+    struct edge_workload_call *c;
+
     if (!w)
         return;
-    while (w->first) {
-        http_call_cancel(w->first->http);
-        call_free(w->first);
+    while ((c = (struct edge_workload_call *)queue_take(&w->calls)) ||
+           (c = (struct edge_workload_call *)queue_take(&w->refused))) {
+        http_call_cancel(c->http);
+        call_free(c);
     }
     uv_close((uv_handle_t *)w->turn, on_closed);
     dialer_local_free(w->dialer);
