@@ -3,7 +3,6 @@
 #include "vm/guest/hub/edge_metrics.h"
 
 #include <criterion/criterion.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,65 +86,4 @@ Test(edge_metrics, renders_every_metric_readably)
     cr_expect_null(strchr(buf_str(&out), '\x1b'));
     buf_done(&out);
     meters_free(m);
-}
-
-Test(edge_metrics, bounds_the_number_of_series)
-{
-    struct meters *m = edge_metrics_new("h", "d", "i");
-    struct buf out = {0};
-    struct meter *last = NULL;
-    char name[20];
-    const char *const labels[] = {name, "not_authenticated"};
-
-    for (int i = 0; i < METERS_MAX + 100; i++) {
-        (void)snprintf(name, sizeof(name), "dev%d", i);
-        last = edge_metrics_series(m, EDGE_CONNECT_FAILED, labels);
-        meter_add(last, 1);
-    }
-    (void)snprintf(name, sizeof(name), "one more");
-    cr_expect_eq(edge_metrics_series(m, EDGE_CONNECT_FAILED, labels), last);
-    meters_render(m, 0, &out);
-    cr_expect(strstr(buf_str(&out), "id=\"other\",reason=\"other\",ms_telemetry=\"True\"} 100\n"));
-    buf_done(&out);
-    meters_free(m);
-}
-
-Test(quantile, is_within_a_sixteenth)
-{
-    static struct quantile q;
-
-    for (int i = 1; i <= 100000; i++)
-        quantile_add(&q, i / 1000.0, 0);
-    for (int i = 1; i < 100; i++) {
-        double value = quantile_value(&q, i / 100.0, 0);
-
-        cr_expect(fabs(value - i) <= i / 16.0, "%d: %f", i, value);
-    }
-}
-
-Test(quantile, takes_any_value)
-{
-    static const double odd[] = {0, -1, 1e-300, 1e300, (double)INFINITY, (double)NAN};
-
-    for (size_t i = 0; i < 6; i++) {
-        struct quantile q = {0};
-
-        quantile_add(&q, odd[i], 0);
-        cr_expect(!isnan(quantile_value(&q, 0.5, 0)));
-    }
-}
-
-Test(quantile, forgets_after_some_minutes_and_survives_many)
-{
-    static struct quantile q;
-
-    cr_expect(isnan(quantile_value(&q, 0.5, 0)));
-    for (int i = 0; i < 200000; i++)
-        quantile_add(&q, i % 4 ? 1 : 8, 0);
-    cr_expect_lt(quantile_value(&q, 0.7, 0), 2);
-    cr_expect_gt(quantile_value(&q, 0.8, 0), 7);
-    quantile_add(&q, 64, QUANTILE_WINDOW_MS);
-    cr_expect_lt(quantile_value(&q, 0.7, QUANTILE_WINDOW_MS), 2);
-    cr_expect_gt(quantile_value(&q, 0.7, 2 * QUANTILE_WINDOW_MS), 60);
-    cr_expect(isnan(quantile_value(&q, 0.7, 4 * QUANTILE_WINDOW_MS)));
 }
