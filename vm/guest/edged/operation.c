@@ -40,8 +40,10 @@ struct operation {
     char name[DEPLOYMENT_NAME_MAX];
     char hash[DEPLOYMENT_HASH_SIZE];
     char *image;
+    char *hostname;
     char *network;
     char *network_options; /* JSON; may be NULL */
+    bool made_network;
     bool pull;
     bool run;
     cJSON *body; /* of the create call */
@@ -176,33 +178,58 @@ static void pull(struct operation *op)
 
 /* ------------------------------------------------------------------------------- network */
 
+static void network(struct operation *op);
+
 static void on_network_made(void *arg, int status, const cJSON *json, const struct err *err)
 {
     (void)json;
     struct operation *op = arg;
+    op->call = NULL;
+    op->made_network = true;
     /* Another operation may have made it meanwhile; podman says so with 500 where Docker has 409.
      */
     if (err && status != 409 && !strstr(err->msg, "already"))
         finish(op, err, "make the network");
     else
-        next_step(op);
+        network(op); /* for its addresses */
+}
+
+static void make_network(struct operation *op)
+{
+    const char *options = op->network_options ? op->network_options : "{}";
+    auto_json cJSON *body = json_parse(options, strlen(options), NULL);
+    json_add_str(body, "Name", op->network);
+    json_add_str(body, "Driver", "bridge");
+    json_add_bool(body, "CheckDuplicate", true);
+    op->call = docker_post(op->docker, "/networks/create", body, on_network_made, op);
+}
+
+/* This machine's address on the network is where containers find the edge hub. */
+static void take_network(struct operation *op, const cJSON *json)
+{
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, json_get(json_get(json, "IPAM"), "Config"))
+    {
+        const char *gateway = json_str(item, "Gateway", "");
+        if (!*gateway || strchr(gateway, ':'))
+            continue; /* the edge hub listens at IPv4 */
+        create_options_add_hosts(op->body, op->hostname, gateway);
+        return;
+    }
+    log_warn("module", "%s: network %s has no gateway by which the edge hub can be reached",
+             op->name, op->network);
 }
 
 static void on_network(void *arg, int status, const cJSON *json, const struct err *err)
 {
-    (void)json;
     struct operation *op = arg;
     if (!err) {
+        take_network(op, json);
         next_step(op);
-    } else if (status != 404) {
+    } else if (status != 404 || op->made_network) {
         finish(op, err, "look for the network");
     } else {
-        const char *options = op->network_options ? op->network_options : "{}";
-        auto_json cJSON *body = json_parse(options, strlen(options), NULL);
-        json_add_str(body, "Name", op->network);
-        json_add_str(body, "Driver", "bridge");
-        json_add_bool(body, "CheckDuplicate", true);
-        op->call = docker_post(op->docker, "/networks/create", body, on_network_made, op);
+        make_network(op);
     }
 }
 
@@ -359,6 +386,7 @@ struct operation *operation_start(const struct operation_tools *tools, const str
     op->events = events;
     op->arg = arg;
     STR_SET(op->name, item->name);
+    op->hostname = xstrdup(context->hostname);
     op->network = xstrdup(context->network);
     op->network_options = context->network_options ? xstrdup(context->network_options) : NULL;
     if (spec) {
@@ -390,6 +418,7 @@ void operation_free(struct operation *op)
     uv_close((uv_handle_t *)op->timer, on_closed);
     cJSON_Delete(op->body);
     free(op->image);
+    free(op->hostname);
     free(op->network);
     free(op->network_options);
     free(op->registry.address);
