@@ -473,7 +473,7 @@ static void test_runtime(void)
     bad("without the runtime, that is what is said of a module", ERR_UNREACHABLE, "the runtime");
     show("leaf1", "", "localhost/devices/leaf1", leaf_key, in_an_hour());
     good("and leaf devices are let in all the same");
-    edge_runtime_start(&runtime, &loop, dir);
+    edge_runtime_start(&runtime, &loop, dir, "runtime.sock");
 }
 
 /* More at once than are asked at a time or may wait. */
@@ -563,7 +563,7 @@ static void prepare(void)
     make_certificates();
     runtime.ca_cert = plant_ca.cert;
     runtime.ca_key = plant_ca.key;
-    edge_runtime_start(&runtime, &loop, dir);
+    edge_runtime_start(&runtime, &loop, dir, "runtime.sock");
 
     device_create(&cloud, EDGE, true, edge_key);
     device_create(&cloud, "edge2", true, key);

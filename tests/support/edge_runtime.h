@@ -133,12 +133,13 @@ static inline void edge_runtime_on_request(struct http_exchange *x, void *arg)
         http_reply_message(x, 404, "no such module");
 }
 
-/* Its socket is in the folder DIR. */
-static inline void edge_runtime_start(struct edge_runtime *r, uv_loop_t *loop, const char *dir)
+/* On the socket NAME in the folder DIR. */
+static inline void edge_runtime_start(struct edge_runtime *r, uv_loop_t *loop, const char *dir,
+                                      const char *name)
 {
     struct err err = {0};
 
-    (void)snprintf(r->path, sizeof(r->path), "%s/runtime.sock", dir);
+    (void)snprintf(r->path, sizeof(r->path), "%s/%s", dir, name);
     r->server = http_server_new(loop, &(struct http_limits){0}, edge_runtime_on_request, r);
     if (http_server_listen_unix(r->server, r->path, 0600, (uid_t)-1, (gid_t)-1, &err) < 0) {
         (void)fprintf(stderr, "%s\n", err.msg);
