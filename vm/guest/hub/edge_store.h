@@ -25,8 +25,8 @@ int edge_store_session_put(struct edge_store *s, const char *device, const char 
 bool edge_store_session_get(struct edge_store *s, const char *device, const char *module,
                             unsigned *ret_subs);
 
-/* JSON texts; "" where nothing is known. PENDING: the patch of reported properties that the cloud
- * has not acknowledged yet; already part of REPORTED. */
+/* JSON texts; "" where nothing is known. PENDING: an array of patches of reported properties that
+ * the cloud has not acknowledged yet, in their order; already part of REPORTED. */
 struct edge_twin_row {
     struct buf desired, reported, pending;
     uint64_t desired_version, reported_version;

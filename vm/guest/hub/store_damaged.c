@@ -11,24 +11,17 @@
 #include <stdio.h>
 #include <time.h>
 
-void store_keep_journal(sqlite3 *db)
-{
-    int on = 1;
-
-    (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
-}
-
 /* What SQLite says of the file into RET: "ok", or what is wrong with it. -1 where it could not be
- * looked at. */
+ * looked at. The journal stays where it is: on a full disk it could not be made again. */
 static int check(const char *path, struct buf *ret, struct err *err)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *stmt = NULL;
     int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    int status = 0;
+    int status = 0, on = 1;
 
     if (code == SQLITE_OK) {
-        store_keep_journal(db);
+        (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
         code = sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
     }
     if (code == SQLITE_OK)
@@ -76,16 +69,13 @@ int store_set_aside(const char *path, char **ret_name, struct err *err)
     return 0;
 }
 
-int store_open_sound(const struct store_kind *kind, const char *path, struct store **ret,
-                     char **ret_set_aside, struct err *err)
+int store_check(const char *path, char **ret_set_aside, struct err *err)
 {
     auto_buf struct buf verdict = {0};
 
-    if (file_exists(path)) {
-        if (check(path, &verdict, err) < 0)
-            return -1;
-        if (!str_eq(buf_str(&verdict), "ok") && store_set_aside(path, ret_set_aside, err) < 0)
-            return -1;
-    }
-    return store_open_kind(kind, path, ret, err);
+    if (!file_exists(path))
+        return 0;
+    if (check(path, &verdict, err) < 0)
+        return -1;
+    return str_eq(buf_str(&verdict), "ok") ? 0 : store_set_aside(path, ret_set_aside, err);
 }

@@ -13,6 +13,8 @@
     "CREATE INDEX IF NOT EXISTS twin_pending ON twin (device, module) WHERE pending <> '';" \
     "CREATE TABLE IF NOT EXISTS text (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 
+#define TWIN_COLUMNS "desired, desired_version, reported, reported_version, pending"
+
 enum query {
     Q_SESSION_GET,
     Q_SESSION_PUT,
@@ -30,9 +32,9 @@ static const char *const queries[] = {
     [Q_SESSION_GET] = "SELECT subs FROM session WHERE device = ?1 AND module = ?2",
     [Q_SESSION_PUT] = "INSERT OR REPLACE INTO session VALUES (?1, ?2, ?3)",
     [Q_SESSION_DELETE] = "DELETE FROM session WHERE device = ?1 AND module = ?2",
-    [Q_TWIN_GET] = "SELECT desired, desired_version, reported, reported_version, pending FROM twin"
-                   " WHERE device = ?1 AND module = ?2",
-    [Q_TWIN_PUT] = "INSERT OR REPLACE INTO twin VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [Q_TWIN_GET] = "SELECT " TWIN_COLUMNS " FROM twin WHERE device = ?1 AND module = ?2",
+    [Q_TWIN_PUT] = "INSERT OR REPLACE INTO twin (device, module, " TWIN_COLUMNS ")"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [Q_TWIN_DELETE] = "DELETE FROM twin WHERE device = ?1 AND module = ?2",
     [Q_TWIN_PENDING] =
         "SELECT device, module FROM twin WHERE pending <> '' ORDER BY device, module",
@@ -63,7 +65,8 @@ int edge_store_open(const char *path, struct edge_store **ret, struct err *err)
 {
     struct edge_store *s = xcalloc(1, sizeof(*s));
 
-    if (store_open_sound(&edge_kind, path, &s->store, &s->set_aside, err) < 0) {
+    if (store_check(path, &s->set_aside, err) < 0 ||
+        store_open_kind(&edge_kind, path, &s->store, err) < 0) {
         edge_store_close(s);
         return err_wrap(err, "the edge hub's database %s", path);
     }

@@ -31,13 +31,11 @@ struct store_kind {
 
 int store_open_kind(const struct store_kind *kind, const char *path, struct store **ret,
                     struct err *err);
-/* The same; where SQLite finds the file damaged, a new one takes its place. RET_SET_ASIDE is
- * touched then only: the name that the damaged one has now. */
-int store_open_sound(const struct store_kind *kind, const char *path, struct store **ret,
-                     char **ret_set_aside, struct err *err);
+
+/* Sets a database that SQLite finds damaged aside, before it is opened. RET_SET_ASIDE is touched
+ * then only: the name that it has now. */
+int store_check(const char *path, char **ret_set_aside, struct err *err);
 int store_set_aside(const char *path, char **ret_name, struct err *err);
-/* The journal's file stays when the database is closed. */
-void store_keep_journal(sqlite3 *db);
 
 extern const struct store_part store_identities;     /* store_identity.c */
 extern const struct store_part store_messages;       /* store_c2d.c */
