@@ -187,6 +187,20 @@ plays "$serve"
 action restart >/dev/null
 check 'nobody else may' same "$(curl -s --unix-socket "$state/hub/hub.sock" "http://h/trust-bundle?$v")" '{"message":"forbidden"}'
 
+# ---- MQTT over HTTPS's port
+edged_stop
+write_config edge-1 '[agent]
+name = "edgeAgent"
+type = "docker"
+[agent.config]
+image = "a:1"
+[agent.env]
+UpstreamProtocol = "MqttWs"'
+sed -i "s/localhost:$hub_mqtt/localhost:1/" "$work/config.toml"
+edged_start
+check 'MqttWs: the runtime itself connects' wait_until 10 eval 'api "/systeminfo?$v" | jq -e ".cloud_state == \"connected\""'
+check 'MqttWs: so does its hub' wait_until 10 settings '.upstreamProtocol == "MqttWs" and .mqttPort == 1'
+
 # ---- another device
 echo kept >"$state/hub/messages"
 edged_stop
