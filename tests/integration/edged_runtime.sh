@@ -84,6 +84,7 @@ podman_busybox "$image" 'while :; do echo tick; sleep 1; done'
 step 'the runtime starts' edged_start
 check 'it connects to the hub' wait_until 20 info '.cloud_state == "connected" and .cloud_error == ""'
 check 'no deployment yet: 417' wait_until 10 hub_reported edge-1 '.lastDesiredStatus.code == 417'
+hub_edge='{"status": "running"}'
 deploy "$(m one)" "$(m two)"
 check 'two modules run' wait_until 60 eval 'running one && running two'
 check 'the hub is told' wait_until 10 hub_reported edge-1 '.lastDesiredStatus.code == 200 and .modules.one.runtimeStatus == "running" and .modules.two.runtimeStatus == "running"
@@ -91,6 +92,9 @@ check 'the hub is told' wait_until 10 hub_reported edge-1 '.lastDesiredStatus.co
 check 'they are on the network of the edge' same "$(podman_here inspect -f '{{range $k,$v := .NetworkSettings.Networks}}{{$k}}{{end}}' one)" azure-iot-edge
 gateway=$(podman_here network inspect -f '{{range .Subnets}}{{.Gateway}}{{end}}' azure-iot-edge)
 check 'they find the edge hub' eval 'hosts=$(podman_here exec one cat /etc/hosts) && for name in "$(hostname)" edgeHub edgeAgent; do grep -qE "^$gateway[[:space:]].*$name" <<<"$hosts" || { echo "$hosts"; exit 1; }; done'
+check 'the edge hub runs' wait_until 20 module edgeHub '.status.runtimeStatus.status == "running" and .status.runtimeStatus.description == null'
+curl -s --unix-socket "$work/workload.sock" "http://w/trust-bundle?$v" | jq -r .certificate >"$work/trust.pem"
+check 'and shows a certificate that modules trust' openssl s_client -connect "$gateway:8883" -CAfile "$work/trust.pem" -verify_hostname "$(hostname)" -verify_return_error </dev/null
 check 'their logs are limited' grep -q '"max-size\|30000000\|30MB\|30m' <<<"$(podman_here inspect one; pgrep -a conmon)"
 id=$(container_id two)
 
