@@ -4,6 +4,7 @@
 #define BERTH_EDGED_AGENT_METHODS_H
 
 #include "vm/guest/edged/agent.h"
+#include "vm/guest/edged/edged.h"
 
 struct agent_methods;
 
@@ -11,6 +12,7 @@ struct agent_methods_context {
     uv_loop_t *loop;
     struct docker *docker;
     const struct config *config;
+    const struct edged_options *options; /* where things are, for the support bundle */
     const struct device *device;
     struct agent *agent;
     /* Once for each call; an empty BODY is an answer without payload. */

@@ -261,12 +261,13 @@ static void loop_init(struct edged *e)
     (void)uv_signal_start(&e->interrupt, on_signal, SIGINT);
 }
 
-static void begin_methods(struct edged *e)
+static void begin_methods(struct edged *e, const struct edged_options *o)
 {
     const struct agent_methods_context context = {
         .loop = &e->loop,
         .docker = e->docker,
         .config = e->config,
+        .options = o,
         .device = &e->device,
         .agent = e->agent,
         .answer = on_method_answer,
@@ -328,7 +329,7 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
         return -1;
     e->agent = agent_new(&e->loop, e->docker, e->config, o->state_dir, on_agent_changed, e);
     e->gc = gc_new(&e->loop, e->docker, e->config, e->agent, o->state_dir);
-    begin_methods(e);
+    begin_methods(e, o);
     agent_use_workload(e->agent, e->workload);
     e->cloud = cloud_new(&e->loop, &cloud, &events, e, err);
     if (!e->cloud)

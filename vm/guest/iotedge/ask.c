@@ -5,6 +5,8 @@
 #include "core/base/str.h"
 #include "core/io/http_client.h"
 
+#include <string.h>
+
 #define ANSWER_MS  120000 /* stopping a container takes its time under emulation */
 #define ANSWER_MAX (8U << 20)
 

@@ -8,6 +8,7 @@
 #include "vm/guest/iotedge/say.h"
 
 #include <limits.h>
+#include <string.h>
 #include <sys/sysinfo.h>
 
 #define INDENT 5
@@ -53,7 +54,8 @@ void check_line(const struct check *check, const struct check_finding *f, bool v
                 struct buf *out)
 {
     bool trouble = f->result == CHECK_WARNING || f->result == CHECK_ERROR;
-    buf_printf(out, "%s%s: %s%s\n", marks[f->result], check->id, check->what, trouble ? "?" : "");
+    buf_printf(out, "%s%s%s%s\n", marks[f->result], check->id, trouble ? "" : ": ",
+               trouble ? "" : check->what);
     if (trouble || verbose)
         put_part(out, "", f->said.msg);
     if (trouble && f->said.hint[0])

@@ -20,8 +20,9 @@
 #include <ctype.h>
 #include <string.h>
 
-#define LOG_MAX      (64U << 20) /* of one module, before it is packed */
-#define JOURNAL_MAX  (16U << 20) /* of one service */
+#define BUNDLE_MAX   (512U << 20) /* of all, before it is packed */
+#define LOG_MAX      (64U << 20)  /* of one module */
+#define JOURNAL_MAX  (16U << 20)  /* of one service */
 #define NETWORKS_MAX 64
 #define ENTRY_MAX    200
 
@@ -32,6 +33,7 @@ struct bundle {
     struct ask *runtime, *engine;
     struct err *err; /* of the archive */
     bool failed;     /* it cannot be written */
+    size_t left;     /* for more texts */
 };
 
 void support_entry(const char *folder, const char *name, const char *end, char *to, size_t size)
@@ -48,6 +50,8 @@ void support_entry(const char *folder, const char *name, const char *end, char *
 
 static void put(struct bundle *b, const void *data, size_t len)
 {
+    len = len < b->left ? len : b->left;
+    b->left -= len;
     if (!b->failed && zip_file_write(b->zip, data, len, b->err) < 0)
         b->failed = true;
 }
