@@ -96,8 +96,9 @@ static void on_done(void *arg, int status, const struct buf *body, const struct 
 static int unreachable(const struct ask *a, const struct err *why, struct err *err)
 {
     bool rights = why->kind == ERR_AUTH;
+    const char *text = strstr(why->msg, ": "); /* without what was asked for */
     err_set(err, why->kind == ERR_NOT_FOUND ? ERR_UNREACHABLE : why->kind, "%s does not answer: %s",
-            a->who, why->msg);
+            a->who, text ? text + 2 : why->msg);
     return err_hint(err, "%s",
                     rights ? "run it as root, or as a member of the group iotedge" : a->hint);
 }

@@ -102,8 +102,15 @@ struct log {
     struct bundle *b;
     struct redact *streams[2]; /* a line of one may stand in the middle of the other's */
     struct docker_frames frames;
+    const char *name; /* of the entry, which begins with the first byte; NULL: it began */
     size_t left;
 };
+
+static void begin_log(struct log *log)
+{
+    if (log->name)
+        put_entry(log->b, steal(log->name), "", 0);
+}
 
 static void on_clean(void *arg, const char *data, size_t len)
 {
@@ -121,6 +128,7 @@ static bool on_data(void *arg, const char *data, size_t len)
 {
     static const char cut[] = "\n[the log goes on; this is as much as a bundle takes]\n";
     struct log *log = arg;
+    begin_log(log);
     if (len > log->left) {
         put(log->b, cut, strlen(cut));
         return false;
@@ -133,7 +141,7 @@ static void put_log(struct bundle *b, const char *module)
 {
     char name[ENTRY_MAX];
     struct err err;
-    struct log log = {.b = b, .left = LOG_MAX};
+    struct log log = {.b = b, .name = name, .left = LOG_MAX};
     auto_buf struct buf target = {0};
     const struct module_logs q = {
         .module = module, .tail = "all", .since = b->options->since, .until = b->options->until};
@@ -143,7 +151,6 @@ static void put_log(struct bundle *b, const char *module)
     for (size_t i = 0; i < ARRAY_LEN(log.streams); i++)
         log.streams[i] = redact_new(on_clean, b);
     docker_frames_init(&log.frames, DOCKER_MODE_DETECT, on_frame, &log);
-    put_entry(b, name, "", 0);
     int status = ask_stream(b->runtime, buf_str(&target), on_data, &log, &err);
     for (size_t i = 0; i < ARRAY_LEN(log.streams); i++) {
         redact_end(log.streams[i]);
@@ -151,6 +158,8 @@ static void put_log(struct bundle *b, const char *module)
     }
     if (status < 0)
         put_error(b, name, &err);
+    else
+        begin_log(&log); /* an empty one is told as well */
 }
 
 static void put_journal(struct bundle *b, const char *unit, const char *word)
@@ -213,6 +222,8 @@ static void put_module(struct bundle *b, const char *module)
     if (b->options->runtime_only && !is_runtime(module))
         return;
     put_log(b, module);
+    if (is_runtime(module))
+        return; /* a process, no container */
     support_entry("inspect/", module, ".json", name, sizeof(name));
     buf_puts(&target, ASK_ENGINE_API "/containers/");
     percent_encode(module, strlen(module), &target);
@@ -278,7 +289,14 @@ int support_collect(const struct iotedge *o, const struct support_options *optio
 {
     auto_ask struct ask *runtime = ask_runtime(o), *engine = ask_engine(o);
     struct bundle b = {
-        .o = o, .options = options, .zip = z, .runtime = runtime, .engine = engine, .err = err};
+        .o = o,
+        .options = options,
+        .zip = z,
+        .runtime = runtime,
+        .engine = engine,
+        .err = err,
+        .left = BUNDLE_MAX,
+    };
     put_checks(&b);
     put_modules(&b);
     put_networks(&b);
