@@ -31,7 +31,7 @@ mkdir -p "$work/bin" "$work/aziot"
 cat >"$work/bin/systemctl" <<END
 #!/bin/bash
 # systemctl [OPTIONS] restart|stop|reset-failed|show UNIT
-stop() { [ ! -e "$work/edged.pid" ] || { kill "\$(cat "$work/edged.pid")"; tail --pid="\$(cat "$work/edged.pid")" -f /dev/null; rm "$work/edged.pid"; }; }
+stop() { [ ! -e "$work/edged.pid" ] || { kill "\$(cat "$work/edged.pid")"; tail -s 0.1 --pid="\$(cat "$work/edged.pid")" -f /dev/null; rm "$work/edged.pid"; }; }
 case " \$* " in
 *" restart berth-edged.service "*)
     stop
@@ -102,13 +102,13 @@ check 'apply: as which device' says 0 'manual.device_connection_string, device e
 check 'apply: the one before is kept' eval 'grep -q OnErrorOnly "$work/aziot/config.toml.prev"'
 
 # ---- modules
-hub_deploy edge-1 "$(jq -cn --arg i "$image" '{one: {type: "docker", status: "running", env: {E: {value: "c2VjcmV0"}}, settings: {image: $i}},
+hub_deploy edge-1 "$(jq -cn --arg i "$image" '{one: {type: "docker", status: "running", env: {E: {value: "there"}, PIN: {value: "c2VjcmV0"}}, settings: {image: $i}},
     nix: {type: "docker", status: "running", settings: {image: "localhost:1/none:1"}}}')"
 listed() { edge list 2>"$work/why" >"$work/list" && grep -qE "$1" "$work/list"; }
 check 'list: what runs' wait_until 60 listed '^one +running +Up .* +localhost/words:1$'
 check 'list: what does not, and why' wait_until 60 eval 'listed "^nix +failed" && grep -q "^nix: pull" "$work/why"'
 check 'list: the runtime is among them' listed '^edgeAgent +running'
-check 'logs: output and errors apart, bytes as they are' eval '[ "$(edge logs one --tail 10 2>"$work/errors" | head -n 1)" = "hello from c2VjcmV0" ] && grep -q $'"'a \\033\\[31mred'"' "$work/errors"'
+check 'logs: output and errors apart, bytes as they are' eval '[ "$(edge logs one --tail 10 2>"$work/errors" | head -n 1)" = "hello from there" ] && grep -q $'"'a \\033\\[31mred'"' "$work/errors"'
 check 'logs: a terminal is not moved' eval 'TERM=dumb script -qec "iotedge -H $work/mgmt.sock logs one" /dev/null </dev/null | grep -qF "a ^[[31mred"'
 check 'logs: a tail' eval '[ "$(edge logs one --tail 1 2>&1 | wc -l)" = 1 ]'
 check 'logs: of an hour that is over: none' eval '[ -z "$(edge logs one --since "3 days" --until "2 days" 2>&1)" ]'

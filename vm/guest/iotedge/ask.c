@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/io/http_client.h"
+#include "vm/guest/edged/config.h"
 
 #include <string.h>
 
@@ -51,8 +52,12 @@ struct ask *ask_runtime(const struct iotedge *o)
 
 struct ask *ask_engine(const struct iotedge *o)
 {
-    char socket[CONFIG_SOCKET_MAX];
-    iotedge_engine(o, socket);
+    auto_config struct config config = {0};
+    const char *socket = "/var/run/docker.sock";
+    if (o->engine)
+        socket = o->engine;
+    else if (config_load(o->config, &config, NULL) == 0 && *config.engine_socket)
+        socket = config.engine_socket;
     return ask_new(socket, "the container engine", "look at `iotedge system logs`");
 }
 

@@ -1,5 +1,6 @@
 /* iotedge system: the services behind the runtime. */
 #include "vm/guest/iotedge/services.h"
+#include "vm/guest/edged/config.h"
 
 #include "core/base/buf.h"
 #include "core/base/file.h"
