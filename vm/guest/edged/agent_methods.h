@@ -13,6 +13,7 @@ struct agent_methods_context {
     const struct config *config;
     const struct device *device;
     struct agent *agent;
+    struct meters *meters;
     /* Once for each call; an empty BODY is an answer without payload. */
     void (*answer)(void *arg, const char *rid, int status, const char *body, size_t len);
     void (*restart)(void *arg); /* this process */

@@ -9,12 +9,14 @@
 #include "core/base/version.h"
 #include "vm/guest/edged/agent.h"
 #include "vm/guest/edged/agent_methods.h"
+#include "vm/guest/edged/agent_metrics.h"
 #include "vm/guest/edged/certs.h"
 #include "vm/guest/edged/cloud.h"
 #include "vm/guest/edged/gc.h"
 #include "vm/guest/edged/mgmt.h"
 #include "vm/guest/edged/notify.h"
 #include "vm/guest/edged/report.h"
+#include "vm/guest/edged/telemetry.h"
 #include "vm/guest/edged/twin.h"
 #include "vm/guest/edged/workload.h"
 
@@ -38,6 +40,7 @@ struct edged {
     struct workload *workload;
     struct agent *agent;
     struct agent_methods *methods;
+    struct telemetry *telemetry;
     struct gc *gc;
     struct cloud *cloud;
     struct mgmt *mgmt;
@@ -97,6 +100,7 @@ static void on_reported(void *arg, bool ok)
 {
     struct edged *e = arg;
     cJSON *sent = steal(e->sent);
+    agent_metrics_sync(telemetry_meters(e->telemetry), ok);
     if (ok && sent && e->twin.reported)
         e->twin.reported = twin_merge(e->twin.reported, sent);
     cJSON_Delete(sent);
@@ -124,6 +128,7 @@ static void on_agent_changed(void *arg)
     if (e->workload)
         workload_keep(e->workload, views, agent_modules(e->agent, views, ARRAY_LEN(views)));
     restart_outdated(e);
+    telemetry_look(e->telemetry);
     e->changed = true;
     if (!uv_is_active((uv_handle_t *)&e->report_timer))
         report_in(e, REPORT_PAUSE_MS);
@@ -135,7 +140,9 @@ static void on_twin(void *arg, const char *text, size_t len)
 {
     struct edged *e = arg;
     struct err err;
-    if (twin_set(&e->twin, text, len, &err) < 0) {
+    int status = twin_set(&e->twin, text, len, &err);
+    agent_metrics_sync(telemetry_meters(e->telemetry), status == 0);
+    if (status < 0) {
         log_warn("cloud", "%s", err.msg);
         return;
     }
@@ -150,7 +157,9 @@ static void on_patch(void *arg, const char *text, size_t len)
     struct edged *e = arg;
     struct err err;
     enum twin_change change;
-    if (twin_patch(&e->twin, text, len, &change, &err) < 0)
+    int status = twin_patch(&e->twin, text, len, &change, &err);
+    agent_metrics_sync(telemetry_meters(e->telemetry), status == 0);
+    if (status < 0)
         log_warn("cloud", "%s", err.msg);
     else if (change == TWIN_GAP)
         cloud_get_twin(e->cloud);
@@ -183,6 +192,7 @@ static void on_device(void *arg, const struct device *device)
     }
     e->device = *device;
     (void)uv_timer_start(&e->certs_timer, on_certs_timer, 0, 0);
+    telemetry_set_device(e->telemetry, &e->device);
     agent_begin(e->agent, &e->device);
 }
 
@@ -269,11 +279,24 @@ static void begin_methods(struct edged *e)
         .config = e->config,
         .device = &e->device,
         .agent = e->agent,
+        .meters = telemetry_meters(e->telemetry),
         .answer = on_method_answer,
         .restart = on_restart_asked,
         .arg = e,
     };
     e->methods = agent_methods_new(&context);
+}
+
+static void open_telemetry(struct edged *e, const char *state_dir)
+{
+    const struct telemetry_context context = {
+        .loop = &e->loop,
+        .docker = e->docker,
+        .config = e->config,
+        .state_dir = state_dir,
+        .started_ms = e->started_ms,
+    };
+    e->telemetry = telemetry_new(&context);
 }
 
 static void on_list(void *arg, struct http_exchange *x)
@@ -326,10 +349,13 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
                            *e->config->engine_socket ? e->config->engine_socket : o->engine_socket);
     if (open_workload(e, o->state_dir, err) < 0)
         return -1;
+    open_telemetry(e, o->state_dir);
     e->agent = agent_new(&e->loop, e->docker, e->config, o->state_dir, on_agent_changed, e);
     e->gc = gc_new(&e->loop, e->docker, e->config, e->agent, o->state_dir);
     begin_methods(e);
     agent_use_workload(e->agent, e->workload);
+    agent_use_meters(e->agent, telemetry_meters(e->telemetry));
+    telemetry_begin(e->telemetry, e->agent);
     e->cloud = cloud_new(&e->loop, &cloud, &events, e, err);
     if (!e->cloud)
         return -1;
@@ -370,6 +396,7 @@ static bool end(struct edged *e)
     gc_free(e->gc);
     cloud_free(e->cloud);
     agent_free(e->agent);
+    telemetry_free(e->telemetry);
     workload_free(e->workload);
     twin_done(&e->twin);
     cJSON_Delete(e->sent);
