@@ -19,7 +19,7 @@ endif
 
 # What apt must have brought: to build, to run, to test.
 DEPS_BUILD := build-essential pkg-config libncurses-dev libvirt-dev libssh-dev libcjson-dev \
-	libcurl4-openssl-dev libssl-dev libuv1-dev libsqlite3-dev libpcre2-dev zlib1g-dev libpaho-mqtt-dev libtss2-dev libwslay-dev \
+	libcurl4-openssl-dev libssl-dev libuv1-dev libsqlite3-dev libpcre2-dev zlib1g-dev libtss2-dev libwslay-dev libminizip-dev \
 	node-llhttp \
 	mmdebstrap squashfs-tools busybox-static cpio zstd xz-utils kmod fakeroot debian-archive-keyring
 DEPS_RUN := qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients dnsmasq-base iptables \
@@ -69,14 +69,15 @@ pkg = $(shell pkg-config $(1) 2>/dev/null)
 CFLAGS_PKG := $(call pkg,--cflags ncursesw libvirt libssh libcurl openssl libuv sqlite3 libpcre2-8)
 LIBS.berth := $(call pkg,--libs ncursesw libuv libpcre2-8) -lcjson -lm -lpthread
 LIBS.berthd := $(call pkg,--libs libvirt libssh libcurl openssl libuv) -lcjson -lm -lpthread
-LIBS.berth-edged := $(call pkg,--libs openssl libuv zlib libpcre2-8 tss2-esys tss2-tctildr tss2-mu) -lpaho-mqtt3as -lwslay -lcjson -lm -lpthread
+LIBS.berth-edged := $(call pkg,--libs openssl libuv zlib libpcre2-8 tss2-esys tss2-tctildr tss2-mu) -lwslay -lcjson -lm -lpthread
 LIBS.berth-hub := $(call pkg,--libs openssl libuv sqlite3) -lwslay -lcjson -lm -lpthread
-LIBS.test := $(LIBS.berth) $(LIBS.berthd) $(LIBS.berth-edged) $(LIBS.berth-hub)
+LIBS.iotedge := $(call pkg,--libs openssl libuv zlib) -lminizip -lcjson -lm -lpthread
+LIBS.test := $(LIBS.iotedge) $(LIBS.berth) $(LIBS.berthd) $(LIBS.berth-edged) $(LIBS.berth-hub)
 
 # ---------------------------------------------------------------------------------------------- sources
 # A layer is a folder; a new file in it needs no edit here. LAYER.x: its sources without any main.c.
 sources = $(filter-out %/main.c,$(wildcard $(1)/*.c))
-LAYERS := base rpc io azure engine vm provision logs tui edged hub
+LAYERS := base rpc io azure engine vm provision logs tui edged hub iotedge
 DIR.base := core/base
 DIR.rpc := core/rpc
 DIR.io := core/io
@@ -88,6 +89,7 @@ DIR.logs := logs
 DIR.tui := tui
 DIR.edged := vm/guest/edged
 DIR.hub := vm/guest/hub
+DIR.iotedge := vm/guest/iotedge
 
 LLHTTP := /usr/share/llhttp
 LLHTTP_OBJS := $(addprefix $(BUILD)/third/llhttp/,api.o http.o llhttp.o)
@@ -95,16 +97,18 @@ LLHTTP_OBJS := $(addprefix $(BUILD)/third/llhttp/,api.o http.o llhttp.o)
 objs = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib = $(foreach l,$(1),$(BUILD)/lib$(l).a)
 
-PROGRAMS := berth berthd berth-edged berth-hub
+PROGRAMS := berth berthd berth-edged berth-hub iotedge
 # Archives are searched left to right: upper layers first.
 PARTS.berth := tui rpc logs base
 PARTS.berthd := engine provision vm logs rpc azure io base
 PARTS.berth-edged := edged logs azure io base
 PARTS.berth-hub := hub azure io base
+PARTS.iotedge := iotedge edged logs azure io base
 MAIN.berth := tui/main.c
 MAIN.berthd := core/engine/main.c
 MAIN.berth-edged := vm/guest/edged/main.c
 MAIN.berth-hub := vm/guest/hub/main.c
+MAIN.iotedge := vm/guest/iotedge/main.c
 
 BINS := $(foreach p,$(PROGRAMS),$(if $(wildcard $(MAIN.$(p))),$(BUILD)/$(p)))
 
@@ -189,8 +193,8 @@ build/release/berth-sensor: vm/guest/image/sensor/berth_sensor.c
 
 # The recipe decides itself whether anything changed.
 bundle:
-	@$(MAKE) --no-print-directory MODE=release build/release/berth-edged build/release/berth-sensor
-	@vm/guest/image/build.sh --edged build/release/berth-edged --sensor build/release/berth-sensor --out build/bundle
+	@$(MAKE) --no-print-directory MODE=release build/release/berth-edged build/release/iotedge build/release/berth-sensor
+	@vm/guest/image/build.sh --edged build/release/berth-edged --iotedge build/release/iotedge --sensor build/release/berth-sensor --out build/bundle
 
 PREFIX ?= /usr
 install:

@@ -89,6 +89,7 @@ struct net_server {
     struct net_owner *owners;
     struct net_owner *own; /* whose new connections are */
     uv_prepare_t prepare;
+    uv_idle_t awake; /* runs while a turn has something to send */
     struct listener *listeners;
     struct net_conn *conns;
     struct net_conn *turn;

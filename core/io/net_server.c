@@ -60,6 +60,13 @@ void net_server_unref(struct net_server *s)
     free(s);
 }
 
+/* Its being there keeps the loop from waiting: what the flush of another server wrote, when ours of
+ * this turn was over, goes out in the next. */
+static void on_awake(uv_idle_t *awake)
+{
+    (void)awake;
+}
+
 void net_server_turn_add(struct net_conn *c)
 {
     struct net_server *s = c->server;
@@ -72,6 +79,7 @@ void net_server_turn_add(struct net_conn *c)
         s->turn->turn_pprev = &c->turn_next;
     s->turn = c;
     c->turn_pprev = &s->turn;
+    (void)uv_idle_start(&s->awake, on_awake);
 }
 
 void net_server_turn_remove(struct net_conn *c)
@@ -150,6 +158,7 @@ static void on_prepare(uv_prepare_t *prepare)
         }
         s->flushing = false;
     }
+    (void)uv_idle_stop(&s->awake);
 }
 
 struct net_server *net_server_new(uv_loop_t *loop, const struct net_server_limits *limits,
@@ -165,6 +174,9 @@ struct net_server *net_server_new(uv_loop_t *loop, const struct net_server_limit
     s->prepare.data = s;
     (void)uv_prepare_start(&s->prepare, on_prepare);
     uv_unref((uv_handle_t *)&s->prepare);
+    (void)uv_idle_init(loop, &s->awake);
+    s->awake.data = s;
+    uv_unref((uv_handle_t *)&s->awake);
     return s;
 }
 
@@ -191,7 +203,7 @@ void net_server_stop_listening(struct net_server *s)
     }
 }
 
-static void on_prepare_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
     net_server_unref(handle->data);
 }
@@ -206,7 +218,9 @@ void net_server_free(struct net_server *s)
         next = c->next;
         net_conn_destroy(c, true);
     }
-    uv_close((uv_handle_t *)&s->prepare, on_prepare_closed);
+    s->refs++; /* for the second of its handles */
+    uv_close((uv_handle_t *)&s->prepare, on_handle_closed);
+    uv_close((uv_handle_t *)&s->awake, on_handle_closed);
 }
 
 unsigned net_server_connections(const struct net_server *s)

@@ -17,6 +17,7 @@ allowed() {
     tui) echo core/base core/rpc logs ;;
     vm/guest/edged) echo core/base core/io core/azure logs ;;
     vm/guest/hub) echo core/base core/io core/azure ;;
+    vm/guest/iotedge) echo core/base core/io core/azure logs vm/guest/edged ;;
     vm/guest/image/sensor) ;;
     *) echo ANY ;;
     esac
@@ -55,5 +56,6 @@ fence 'tss2/' '^vm/guest/edged/tpm\.c$'
 fence '(ncurses|curses)' '^tui/term\.c$'
 fence 'pcre2' '^logs/filter\.c$'
 fence 'zlib' '^vm/guest/edged/method_text\.c$'
+fence 'minizip' '^vm/guest/iotedge/zip_file\.c$'
 fence 'sqlite3' '^vm/guest/hub/store[^/]*\.[ch]$'
 exit $bad

@@ -130,13 +130,13 @@ Test(availability, is_bounded_and_forgets_the_gone_first)
     struct module_spec on = {.running = true};
     char name[16];
     const struct module_view view = {.name = name, .spec = &on, .status = STATUS_RUNNING};
-    for (unsigned i = 0; i < 3 * PLAN_TRACKS_MAX; i++) {
+    for (unsigned i = 0; i < 3 * ARRAY_LEN(a.at); i++) {
         (void)str_format(name, sizeof(name), "m%u", i);
         availability_look(&a, &view, 1, 1000 * (i + 1), m);
     }
-    cr_expect_eq(a.n, PLAN_TRACKS_MAX);
+    cr_expect_eq(a.n, ARRAY_LEN(a.at));
     availability_look(&a, &view, 1, 1000000, m);
-    expect_text(m, EXPECTED("m299") "700\n");
+    expect_text(m, EXPECTED("m305") "694\n");
     meters_free(m);
 }
 
@@ -184,7 +184,7 @@ static void expect_gateway(const char *text, const char *wanted)
 {
     char address[NETWORK_ADDRESS_MAX] = "";
     auto_json cJSON *json = json_parse(text, strlen(text), NULL);
-    cr_expect_eq(network_gateway(json, address, sizeof(address)), *wanted != '\0', "%s", text);
+    cr_expect_eq(network_gateway(json, address), *wanted != '\0', "%s", text);
     cr_expect_str_eq(address, wanted);
 }
 
@@ -195,7 +195,7 @@ Test(network, tells_the_bridge_s_address)
         "172.18.0.1");
     expect_gateway("{\"IPAM\":{\"Config\":[{\"Gateway\":\"fd00::1\"},{\"Gateway\":\"10.1.0.1\"}]}}",
                    "10.1.0.1");
-    expect_gateway("{\"IPAM\":{\"Config\":[{\"Gateway\":\"fd00::1\"}]}}", "fd00::1");
+    expect_gateway("{\"IPAM\":{\"Config\":[{\"Gateway\":\"fd00::1\"}]}}", "");
     expect_gateway("{\"IPAM\":{\"Config\":[{\"Gateway\":\"evil\"},{\"Subnet\":\"10.0.0.0/8\"}]}}",
                    "");
     expect_gateway("{\"IPAM\":{\"Config\":null}}", "");

@@ -217,6 +217,12 @@ static void count_deployment(struct agent *a)
     a->deploying_ms = 0;
 }
 
+static bool is_wanted(const void *arg, const char *name)
+{
+    const struct agent *a = arg;
+    return deployment_find(&a->deployment, name) || containers_find(a->containers, name);
+}
+
 static void on_pass(uv_timer_t *timer)
 {
     struct agent *a = timer->data;
@@ -238,6 +244,8 @@ static void on_pass(uv_timer_t *timer)
             begin(a, item);
     }
     count_deployment(a);
+    if (!a->n_ops && !a->purging)
+        workload_drop_identities(a->workload, is_wanted, a);
     if (a->plan.wake_ms)
         pass_in(a, a->plan.wake_ms > now_ms ? a->plan.wake_ms - now_ms : 0);
 }
@@ -410,9 +418,10 @@ void agent_free(struct agent *a)
 
 /* ------------------------------------------------------------------------------- views */
 
-static void view_state(struct module_view *v, const struct module_track *track)
+void module_view_fill(struct module_view *v, const struct module_track *track)
 {
     static const struct restart_track none = {0};
+    v->activity = v->problem = "";
     v->raw = v->status = v->container ? container_status(v->container) : STATUS_UNKNOWN;
     if (track) {
         v->activity = track->activity;
@@ -430,18 +439,19 @@ static void view_state(struct module_view *v, const struct module_track *track)
     v->status = verdict.status;
     if (verdict.step == RESTART_STEP_AGAIN && !v->next_ms)
         v->next_ms = verdict.at_ms;
+    if (v->status == STATUS_FAILED && v->restarts >= RESTART_MAX)
+        v->next_ms = 0; /* given up */
 }
 
 static struct module_view view_of(const struct agent *a, const char *name,
                                   const struct module_spec *spec, const struct container *c)
 {
-    struct module_view v = {
-        .name = name, .spec = spec, .container = c, .activity = "", .problem = ""};
+    struct module_view v = {.name = name, .spec = spec, .container = c};
     const struct module_track *track = NULL;
     for (size_t i = 0; i < a->n_tracks; i++)
         if (str_eq(a->tracks[i].name, name))
             track = &a->tracks[i];
-    view_state(&v, track);
+    module_view_fill(&v, track);
     return v;
 }
 

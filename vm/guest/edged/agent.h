@@ -44,6 +44,9 @@ struct module_view {
     uint64_t restarted_ms;
     uint64_t next_ms; /* of the next attempt; 0: none is planned */
 };
+/* The rest of VIEW, which has spec and container, from what is remembered of the module (NULL:
+ * nothing). */
+void module_view_fill(struct module_view *view, const struct module_track *track);
 size_t agent_modules(const struct agent *a, struct module_view *views, size_t max);
 bool agent_module(const struct agent *a, const char *name, struct module_view *ret_view);
 

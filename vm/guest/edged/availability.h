@@ -12,7 +12,7 @@ struct availability {
         char name[DEPLOYMENT_NAME_MAX];
         bool expected, running; /* since the last look */
         uint64_t expected_ms, running_ms;
-    } at[PLAN_TRACKS_MAX];
+    } at[PLAN_TRACKS_MAX + 2]; /* and the two of the runtime */
     size_t n;
     uint64_t looked_ms; /* monotonic */
 };

@@ -80,6 +80,11 @@ static int check_table(void *base, const struct toml *value, struct err *err)
 
 /* ------------------------------------------------------------------------------- agent */
 
+bool config_wants_websocket(const char *word)
+{
+    return strcasecmp(word, "MqttWs") == 0 || strcasecmp(word, "AmqpWs") == 0;
+}
+
 static int take_env(void *base, const struct toml *value, struct err *err)
 {
     struct config *c = base;
@@ -89,6 +94,8 @@ static int take_env(void *base, const struct toml *value, struct err *err)
         const struct config_pair *pair = &env.at[i];
         if (str_eq(pair->name, "https_proxy") && !str_copy(c->proxy, sizeof(c->proxy), pair->value))
             status = err_set(err, ERR_INVALID, "https_proxy is too long");
+        if (str_eq(pair->name, "UpstreamProtocol"))
+            c->websocket = config_wants_websocket(pair->value);
         if (str_eq(pair->name, "RuntimeLogLevel"))
             STR_SET(c->log_level, pair->value);
         if (str_eq(pair->name, "MetricsEnabled"))

@@ -5,12 +5,11 @@
 #include "core/base/json.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
-#define NETWORK_ADDRESS_MAX 46
+#define NETWORK_ADDRESS_MAX 16
 
-/* The address under which its containers reach this machine: its bridge's, IPv4 before IPv6. False
- * where it has none. */
-bool network_gateway(const cJSON *inspect, char *to, size_t size);
+/* The IPv4 address under which its containers reach this machine: its bridge's. False where it has
+ * none. */
+bool network_gateway(const cJSON *inspect, char to[NETWORK_ADDRESS_MAX]);
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/network.h"
 
 #include <string.h>
 
@@ -48,8 +49,10 @@ struct operation {
     char name[DEPLOYMENT_NAME_MAX];
     char hash[DEPLOYMENT_HASH_SIZE];
     char *image;
+    char *hostname;
     char *network;
     char *network_options; /* JSON; may be NULL */
+    bool made_network;
     bool pull;
     bool run;
     cJSON *body; /* of the create call */
@@ -198,33 +201,53 @@ static void pull(struct operation *op)
 
 /* ------------------------------------------------------------------------------- network */
 
+static void network(struct operation *op);
+
 static void on_network_made(void *arg, int status, const cJSON *json, const struct err *err)
 {
     (void)json;
     struct operation *op = arg;
+    op->call = NULL;
+    op->made_network = true;
     /* Another operation may have made it meanwhile; podman says so with 500 where Docker has 409.
      */
     if (err && status != 409 && !strstr(err->msg, "already"))
         finish(op, err, "make the network");
     else
-        next_step(op);
+        network(op); /* for its addresses */
+}
+
+static void make_network(struct operation *op)
+{
+    const char *options = op->network_options ? op->network_options : "{}";
+    auto_json cJSON *body = json_parse(options, strlen(options), NULL);
+    json_add_str(body, "Name", op->network);
+    json_add_str(body, "Driver", "bridge");
+    json_add_bool(body, "CheckDuplicate", true);
+    op->call = docker_post(op->docker, "/networks/create", body, on_network_made, op);
+}
+
+/* This machine's address on the network is where containers find the edge hub. */
+static void take_network(struct operation *op, const cJSON *json)
+{
+    char gateway[NETWORK_ADDRESS_MAX];
+    if (network_gateway(json, gateway))
+        create_options_add_hosts(op->body, op->hostname, gateway);
+    else
+        log_warn("module", "%s: network %s has no gateway by which the edge hub can be reached",
+                 op->name, op->network);
 }
 
 static void on_network(void *arg, int status, const cJSON *json, const struct err *err)
 {
-    (void)json;
     struct operation *op = arg;
     if (!err) {
+        take_network(op, json);
         next_step(op);
-    } else if (status != 404) {
+    } else if (status != 404 || op->made_network) {
         finish(op, err, "look for the network");
     } else {
-        const char *options = op->network_options ? op->network_options : "{}";
-        auto_json cJSON *body = json_parse(options, strlen(options), NULL);
-        json_add_str(body, "Name", op->network);
-        json_add_str(body, "Driver", "bridge");
-        json_add_bool(body, "CheckDuplicate", true);
-        op->call = docker_post(op->docker, "/networks/create", body, on_network_made, op);
+        make_network(op);
     }
 }
 
@@ -383,6 +406,7 @@ struct operation *operation_start(const struct operation_tools *tools, const str
     op->events = events;
     op->arg = arg;
     STR_SET(op->name, item->name);
+    op->hostname = xstrdup(context->hostname);
     op->network = xstrdup(context->network);
     op->network_options = context->network_options ? xstrdup(context->network_options) : NULL;
     if (spec) {
@@ -414,6 +438,7 @@ void operation_free(struct operation *op)
     uv_close((uv_handle_t *)op->timer, on_closed);
     cJSON_Delete(op->body);
     free(op->image);
+    free(op->hostname);
     free(op->network);
     free(op->network_options);
     free(op->registry.address);

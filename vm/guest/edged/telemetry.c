@@ -6,6 +6,7 @@
 #include "core/base/str.h"
 #include "vm/guest/edged/agent_metrics.h"
 #include "vm/guest/edged/availability.h"
+#include "vm/guest/edged/edge_hub_settings.h"
 #include "vm/guest/edged/exporter.h"
 #include "vm/guest/edged/resources.h"
 
@@ -15,6 +16,7 @@ struct telemetry {
     struct telemetry_context c;
     struct meters *meters;
     const struct agent *agent; /* NULL: not begun */
+    const struct edge_hub *hub;
     struct availability availability;
     struct resources *resources;
     struct exporter *exporter;
@@ -50,8 +52,11 @@ void telemetry_set_device(struct telemetry *t, const struct device *device)
 
 static void look_at_modules(struct telemetry *t)
 {
-    struct module_view views[PLAN_TRACKS_MAX];
-    size_t n = agent_modules(t->agent, views, ARRAY_LEN(views));
+    static const struct module_spec always = {.running = true};
+    struct module_view views[PLAN_TRACKS_MAX + 2] = {
+        {.name = "edgeAgent", .spec = &always, .status = STATUS_RUNNING}};
+    size_t n = 1 + edge_hub_view(t->hub, &views[1]);
+    n += agent_modules(t->agent, views + n, PLAN_TRACKS_MAX);
     availability_look(&t->availability, views, n, clock_mono_ms(), t->meters);
 }
 
@@ -84,9 +89,9 @@ static bool on_render(void *arg, struct buf *out)
     return true;
 }
 
-void telemetry_begin(struct telemetry *t, const struct agent *agent)
+void telemetry_begin(struct telemetry *t, const struct agent *agent, const struct edge_hub *hub)
 {
-    auto_free char *hub_socket = xasprintf("%s/hub/state.sock", t->c.state_dir);
+    auto_free char *hub_socket = xasprintf("%s/hub/" EDGE_HUB_STATE_SOCKET, t->c.state_dir);
     const struct exporter_context exporter = {
         .loop = t->c.loop,
         .docker = t->c.docker,
@@ -104,6 +109,7 @@ void telemetry_begin(struct telemetry *t, const struct agent *agent)
         .every_s = t->c.config->metrics_every_s,
     };
     t->agent = agent;
+    t->hub = hub;
     t->exporter = exporter_new(&exporter);
     if (t->c.config->metrics)
         t->resources = resources_new(&resources);

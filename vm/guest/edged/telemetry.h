@@ -5,6 +5,7 @@
 
 #include "vm/guest/edged/agent.h"
 #include "vm/guest/edged/config.h"
+#include "vm/guest/edged/edge_hub.h"
 
 struct telemetry;
 
@@ -23,8 +24,8 @@ void telemetry_free(struct telemetry *t); /* NULL is fine */
 /* For those who count; never NULL, whether metrics are turned on or not. */
 struct meters *telemetry_meters(const struct telemetry *t);
 
-/* Once: begins to measure and to serve. AGENT is asked only while the loop turns. */
-void telemetry_begin(struct telemetry *t, const struct agent *agent);
+/* Once: begins to measure and to serve. AGENT and HUB are asked only while the loop turns. */
+void telemetry_begin(struct telemetry *t, const struct agent *agent, const struct edge_hub *hub);
 /* Whose metrics these are. */
 void telemetry_set_device(struct telemetry *t, const struct device *device);
 /* The modules, or how they are doing, may have changed. */

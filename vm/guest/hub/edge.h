@@ -58,6 +58,9 @@ struct edge {
  * sent. Before_flush of all servers. */
 bool edge_commit(void *edge);
 
+/* Sees to it that edge_commit() comes soon, where a turn may have no output that waits for it. */
+void edge_wake(struct edge *e);
+
 typedef void (*edge_ready_fn)(void *arg, const struct err *err);
 
 /* READY comes once, ERR NULL when all listeners are up. That waits for the runtime (certificates),

@@ -1,7 +1,7 @@
 /* See edge_metrics.h. */
 #include "vm/guest/hub/edge_metrics.h"
 
-#include "core/base/attr.h"
+#include "core/base/str.h"
 #include "vm/guest/hub/route_table.h"
 
 static const struct meter_kind kinds[] = {
@@ -61,6 +61,11 @@ const char *edge_metrics_priority(unsigned priority)
 
     _Static_assert(ARRAY_LEN(names) == ROUTE_PRIORITIES, "a name for each priority");
     return names[priority < ROUTE_PRIORITIES ? priority : ROUTE_PRIORITY_LAST];
+}
+
+void edge_metrics_id(char to[EDGE_METRICS_ID_MAX], const char *device, const char *module)
+{
+    (void)str_format(to, EDGE_METRICS_ID_MAX, "%s%s%s", device, module[0] ? "/" : "", module);
 }
 
 struct meters *edge_metrics_new(const char *iothub, const char *device, const char *instance)

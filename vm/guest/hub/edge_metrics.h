@@ -38,6 +38,10 @@ enum edge_metric {
  * number that Microsoft's hub gives a route without any. Static text. */
 const char *edge_metrics_priority(unsigned priority);
 
+/* An id as labels have it, cut where it does not fit. */
+#define EDGE_METRICS_ID_MAX 264
+void edge_metrics_id(char to[EDGE_METRICS_ID_MAX], const char *device, const char *module);
+
 /* The three labels that all metrics have; INSTANCE is new with each start of the process. */
 struct meters *edge_metrics_new(const char *iothub, const char *device, const char *instance);
 
