@@ -45,7 +45,7 @@ edged_stop() { # [SIGNAL]
 edge_hub_pid() { pgrep -f "berth-hub --role edge .*$work"; }
 
 module() { # NAME ENV-JSON
-    jq -cn --arg name "$1" --arg image "$image" --argjson env "$2" '{($name): {type: "docker", status: "running", restartPolicy: "always",
+    jq -cn --arg name "$1" --arg image "$image" --argjson env "$2" '{($name): {type: "docker", status: "running", restartPolicy: "always", imagePullPolicy: "never",
         env: ($env | map_values({value: .})), settings: {image: $image, createOptions: "{}"}}}'
 }
 deploy() { # MODULES ROUTES
@@ -56,6 +56,11 @@ deploy() { # MODULES ROUTES
         "$edgeHub": {"properties.desired": {schemaVersion: "1.1", routes: $routes,
             storeAndForwardConfiguration: {timeToLiveSecs: 86400}}}}}' |
         hub_call POST /devices/edge-1/applyConfigurationContent -d @-
+}
+step() { # NAME COMMAND...: in this shell, since it leaves variables behind
+    local name=$1
+    shift
+    if "$@"; then ok "$name"; else not_ok "$name" "$(explain)"; fi
 }
 log_of() { podman_here logs "$1" 2>&1; }
 logged() { log_of "$1" | grep -qx -- "$2"; }
@@ -68,15 +73,15 @@ got() { log_of sink | sed -n "s/^got in \([0-9]*\) $1\$/\1/p" | awk '!seen[$1]++
 all_got() { [ "$(got "$1" | wc -l)" -eq "$count" ]; }
 in_order() { got "$1" | cmp -s - <(seq "$count") || { got "$1" | tail -n 3; return 1; }; }
 
-check 'the hub starts' eval hub_start
+step 'the hub starts' hub_start
 string=$(hub_device edge-1)
 printf 'hostname = "edge.local"\ntrust_bundle_cert = "file://%s/hub/ca.pem"\n[provisioning]\nsource = "manual"\nconnection_string = "%s"\n' \
     "$work" "$string" >"$work/config.toml"
-check 'the container engine starts' eval podman_start
+step 'the container engine starts' podman_start
 node_rootfs "$work/node.tar" "$NODE_PATH" tests/sdk/edge_module.js
 check 'an image with the SDK is made' node_import "$engine" "$work/node.tar" localhost/sdk 1
 rm "$work/node.tar"
-check 'the runtime starts' eval edged_start
+step 'the runtime starts' edged_start
 routes='{"up": "FROM /messages/* INTO $upstream", "in": "FROM /messages/modules/source/outputs/out INTO BrokeredEndpoint(\"/modules/sink/inputs/in\")"}'
 deploy "$(jq -cs add <<<"$(module source "{\"ROLE\": \"source\", \"COUNT\": \"$count\", \"RUN\": \"1\"}") $(module sink '{"ROLE": "sink"}')")" "$routes"
 
@@ -105,10 +110,10 @@ next_run 3
 hub_kill
 check 'without the cloud, modules go on' wait_until 60 all_got 3
 check 'a module has its twin without the cloud' eval 'podman_here restart -t 1 sink >/dev/null 2>&1; wait_until 60 eval "[ \$(log_of sink | grep -c \"ready sink\") -ge 2 ]"'
-check 'the cloud comes back' eval hub_start
+step 'the cloud comes back' hub_start
 check 'and hears of the changes' wait_until 90 answered sink
 edged_stop -9
-check 'the runtime is killed and comes back' edged_start
+step 'the runtime is killed and comes back' edged_start
 check 'modules can be asked again' wait_until 90 answered sink
 
 # ---- a device behind the edge
