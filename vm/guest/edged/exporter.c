@@ -155,8 +155,7 @@ static void on_network(void *arg, int status, const cJSON *json, const struct er
     struct exporter *e = arg;
     char address[NETWORK_ADDRESS_MAX];
     e->looking = NULL;
-    if (err || !network_gateway(json, address) ||
-        (e->modules && str_eq(address, e->address)))
+    if (err || !network_gateway(json, address) || (e->modules && str_eq(address, e->address)))
         return;
     http_server_free(e->modules);
     STR_SET(e->address, address);

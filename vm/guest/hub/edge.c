@@ -1,11 +1,11 @@
 /* See edge.h: opens the parts in the order in which they need each other, and closes them again. */
 #include "vm/guest/hub/edge_private.h"
 
-#include "core/azure/derive.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/base/uuid.h"
 #include "core/io/http_server.h"
 #include "vm/guest/hub/edge_auth.h"
 #include "vm/guest/hub/edge_clients.h"
