@@ -8,6 +8,7 @@
 #include "vm/guest/iotedge/say.h"
 
 #include <limits.h>
+#include <string.h>
 #include <sys/sysinfo.h>
 
 #define INDENT 5

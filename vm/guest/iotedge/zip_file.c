@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <minizip/zip.h>
+#include <stdbool.h>
 #include <time.h>
 
 struct zip_file {
