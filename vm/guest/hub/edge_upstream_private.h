@@ -83,6 +83,10 @@ struct edge_link {
     /* The oldest message in flight when the connection was lost, and how often in a row it was. */
     uint64_t stuck_id;
     unsigned stuck;
+    bool holding; /* it is not sent, to see whether the connection holds without it */
+    struct outbox_ref held;
+    size_t held_size;
+    struct edge_series *held_dropped;
 };
 
 struct edge_upstream_call {
