@@ -20,7 +20,7 @@
 #define QUIET_MAX_MS    5000 /* nobody's question is tried for so long after the cloud was away */
 #define PAGE_MS         60000
 #define PAGES_MAX       1000
-#define SAVE_MS         1000 /* changes gather for so long */
+#define SAVE_MS         5000 /* changes gather for so long */
 
 /* ---- the table and its file ---- */
 
