@@ -189,7 +189,8 @@ static void test_create(void)
     expect(str_eq(seen.generation, "8") && scripted.n == 3, seen.err.msg);
     expect(str_eq(requests[1].line, "PUT " PATH "/temp%20sensor") && !*requests[1].if_match,
            requests[1].line);
-    expect(str_eq(requests[1].body, "{\"moduleId\":\"temp sensor\",\"deviceId\":\"" DEVICE "\"}"),
+    expect(str_eq(requests[1].body, "{\"moduleId\":\"temp sensor\",\"deviceId\":\"" DEVICE
+                                    "\",\"managedBy\":\"IotEdge\"}"),
            requests[1].body);
     expect(str_eq(requests[2].if_match, "*"), "no If-Match");
     END;
@@ -201,6 +202,7 @@ static void test_delete(void)
          SAY(204, ""), SAY(404, "{}"));
     ask(id, IDENTITY_GET, "m");
     expect(identity_generation(id, "m"), "not known");
+    expect(str_eq(identity_known(id, 0), "m") && !identity_known(id, 1), "not the only one");
     ask(id, IDENTITY_DELETE, "m");
     expect(seen.err.kind == ERR_NONE && str_eq(seen.generation, ""), seen.err.msg);
     expect(str_eq(requests[2].line, "DELETE " PATH "/m") && str_eq(requests[2].if_match, "*"),
