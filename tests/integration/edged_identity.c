@@ -196,7 +196,7 @@ static void test_create(void)
     END;
 }
 
-static bool is_listed(const char *module)
+static bool is_listed(const struct identity *id, const char *module)
 {
     const char *name = NULL;
     for (size_t i = 0; (name = identity_known(id, i)); i++)
@@ -211,12 +211,12 @@ static void test_delete(void)
          SAY(204, ""), SAY(404, "{}"));
     ask(id, IDENTITY_GET, "m");
     expect(identity_generation(id, "m"), "not known");
-    expect(is_listed("m"), "not among those known");
+    expect(is_listed(id, "m"), "not among those known");
     ask(id, IDENTITY_DELETE, "m");
     expect(seen.err.kind == ERR_NONE && str_eq(seen.generation, ""), seen.err.msg);
     expect(str_eq(requests[2].line, "DELETE " PATH "/m") && str_eq(requests[2].if_match, "*"),
            requests[2].line);
-    expect(!identity_generation(id, "m") && !is_listed("m"), "not forgotten");
+    expect(!identity_generation(id, "m") && !is_listed(id, "m"), "not forgotten");
     ask(id, IDENTITY_DELETE, "m");
     expect(seen.err.kind == ERR_NONE, "one that is gone already is not fine");
     END;
