@@ -2,7 +2,7 @@
 # berth-edged and its edge hub: the child that stands for systemModules.edgeHub is started, restarted, stopped and told of like a
 # container, whatever it does; and what only it may ask the runtime for. The program is one of the test's own, which does as its file
 # `play` says; no container engine is needed.
-# shellcheck source=tests/lib.sh disable=SC2016,SC2154,SC2317
+# shellcheck source=tests/lib.sh disable=SC2016,SC2034,SC2154,SC2317
 . "$(dirname "$0")/../lib.sh"
 set -o pipefail # jq is content with nothing
 setup_private
