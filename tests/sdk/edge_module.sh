@@ -117,17 +117,10 @@ step 'the runtime is killed and comes back' edged_start
 check 'modules can be asked again' wait_until 90 answered sink
 
 # ---- a device behind the edge
-leaf_string() {
-    local scope key
-    scope=$(hub_call GET /devices/edge-1 | jq -r .deviceScope)
-    key=$(hub_call PUT /devices/leaf-1 -d "$(jq -cn --arg scope "$scope" '{deviceId: "leaf-1", deviceScope: $scope}')" |
-        jq -r .authentication.symmetricKey.primaryKey)
-    printf 'HostName=localhost;DeviceId=leaf-1;SharedAccessKey=%s;GatewayHostName=edge.local' "$key"
-}
 leaf_start() {
     printf '127.0.0.1 localhost edge.local\n' >"$work/hosts"
     curl -sf --unix-socket "$work/edged/workload.sock" "http://w/trust-bundle?$v" | jq -r .certificate >"$work/edge-ca.pem"
-    leaf_string >"$work/leaf.string"
+    printf '%s;GatewayHostName=edge.local' "$(hub_leaf edge-1 leaf-1)" >"$work/leaf.string"
     # shellcheck disable=SC2016
     CA=$work/edge-ca.pem unshare --mount sh -c 'mount --bind "$0" /etc/hosts && exec node tests/sdk/edge_leaf.js' "$work/hosts" \
         <"$work/leaf.string" >"$work/leaf.log" 2>&1 &

@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/agent_metrics.h"
 #include "vm/guest/edged/method_private.h"
 #include "vm/guest/edged/method_request.h"
 
@@ -176,6 +177,7 @@ void agent_methods_call(struct agent_methods *m, const char *name, const char *r
         if (strcasecmp(methods[i].name, name) != 0)
             continue;
         log_info("method", "%s", methods[i].name);
+        meter_add(agent_metrics_of(m->c.meters, AGENT_METHODS, methods[i].name), 1);
         auto_json cJSON *json = len ? json_parse(payload, len, NULL) : NULL;
         methods[i].fn(m, rid, json);
         return;

@@ -16,6 +16,7 @@ struct agent_methods_context {
     const struct edged_options *options; /* where things are, for the support bundle */
     const struct device *device;
     struct agent *agent;
+    struct meters *meters;
     struct edge_hub *hub;
     /* Once for each call; an empty BODY is an answer without payload. */
     void (*answer)(void *arg, const char *rid, int status, const char *body, size_t len);

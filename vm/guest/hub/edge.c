@@ -1,11 +1,11 @@
 /* See edge.h: opens the parts in the order in which they need each other, and closes them again. */
 #include "vm/guest/hub/edge_private.h"
 
-#include "core/azure/derive.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/base/uuid.h"
 #include "core/io/http_server.h"
 #include "vm/guest/hub/edge_auth.h"
 #include "vm/guest/hub/edge_clients.h"
@@ -98,9 +98,10 @@ static int open_servers(struct edge *e, struct err *err)
     const struct edge_settings *s = e->settings;
     const struct http_limits https = {.body_max = BODY_MAX,
                                       .connections_max = s->max_clients + SPARE};
-    const struct http_limits local = {.request_ms = ASK_MS, .connections_max = SPARE};
+    const struct http_limits local = {.request_ms = ASK_MS};
 
-    e->mqtt = mqtt_server_new(e->loop, heads, (void *const *)&e->clients, edge_commit, e);
+    e->mqtt = mqtt_server_new(e->loop, s->max_clients + SPARE, heads, (void *const *)&e->clients,
+                              edge_commit, e);
     e->https = http_server_new(e->loop, &https, edge_rest_handle, e);
     e->local = http_server_new(e->loop, &local, edge_local_handle, e);
     http_server_before_send(e->https, edge_commit, e);
@@ -115,12 +116,9 @@ static int open_servers(struct edge *e, struct err *err)
 /* Tells this start of the process from any other. */
 static struct meters *open_metrics(const struct edge_settings *s)
 {
-    unsigned char random[DERIVE_BYTES];
-    char instance[33];
+    char instance[UUID_SIZE];
 
-    derive_random_bytes(random);
-    for (size_t i = 0; i < sizeof(instance) / 2; i++)
-        (void)str_format(instance + 2 * i, 3, "%02x", random[i]);
+    uuid_make(instance);
     return edge_metrics_new(s->hub, s->device, instance);
 }
 
