@@ -359,7 +359,6 @@ static void parts_main(const struct test_hub *h, int control, int ready)
     parts_close();
     tls_server_free(tls);
     log_close();
-    exit(0);
 }
 
 /* ----------------------------------------------------------------------------------------- outside
@@ -384,6 +383,7 @@ static inline bool parts_start(struct edge_parts *p)
         (void)close(pair[0]);
         (void)close(ready[0]);
         parts_main(&p->hub, pair[1], ready[1]);
+        exit(0);
     }
     (void)close(pair[1]);
     (void)close(ready[1]);

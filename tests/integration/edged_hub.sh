@@ -4,6 +4,7 @@
 # `play` says; no container engine is needed.
 # shellcheck source=tests/lib.sh disable=SC2016,SC2154,SC2317
 . "$(dirname "$0")/../lib.sh"
+set -o pipefail # jq is content with nothing
 setup_private
 # shellcheck source=tests/support/hub.sh
 . "$(dirname "$0")/../support/hub.sh"
@@ -67,16 +68,17 @@ step() { # NAME COMMAND...: in this shell
     shift
     if "$@"; then ok "$name"; else not_ok "$name" "$(explain)"; fi
 }
-write_config() { # DEVICE [MORE LINES]
+write_config() { # CONNECTION-STRING [MORE LINES]
     printf 'hostname = "edge.local"\ntrust_bundle_cert = "file://%s/hub/ca.pem"\n[provisioning]\nsource = "manual"\nconnection_string = "%s"\n%s\n' \
-        "$work" "$(hub_device "$1")" "${2:-}" >"$work/config.toml"
+        "$work" "$1" "${2:-}" >"$work/config.toml"
 }
 deploy() { # STATUS POLICY ENV
     hub_edge=$(jq -cn --arg s "$1" --arg p "$2" --argjson e "$3" '{status: $s, restartPolicy: $p, env: $e}') hub_deploy edge-1 '{}'
 }
 
 step 'the hub of the cloud starts' hub_start
-write_config edge-1
+string=$(hub_device edge-1)
+write_config "$string"
 deploy running always '{}'
 
 # ---- not there, then there
@@ -187,9 +189,22 @@ plays "$serve"
 action restart >/dev/null
 check 'nobody else may' same "$(curl -s --unix-socket "$state/hub/hub.sock" "http://h/trust-bundle?$v")" '{"message":"forbidden"}'
 
+# ---- MQTT over HTTPS's port
+edged_stop
+write_config "${string/localhost:$hub_mqtt/localhost:1}" '[agent]
+name = "edgeAgent"
+type = "docker"
+[agent.config]
+image = "a:1"
+[agent.env]
+UpstreamProtocol = "MqttWs"'
+edged_start
+check 'MqttWs: the runtime itself connects' wait_until 10 eval 'api "/systeminfo?$v" | jq -e ".cloud_state == \"connected\""'
+check 'MqttWs: so does its hub' wait_until 10 settings '.upstreamProtocol == "MqttWs" and .mqttPort == 1'
+
 # ---- another device
 echo kept >"$state/hub/messages"
 edged_stop
-write_config edge-2
+write_config "$(hub_device edge-2)"
 edged_start
 check "another device's folder goes" wait_until 10 eval '[ ! -e "$state/hub/messages" ]'

@@ -137,16 +137,6 @@ static void get_task_status(struct agent_methods *m, const char *rid, const cJSO
         method_answer_task(m, rid, id);
 }
 
-static void upload_bundle(struct agent_methods *m, const char *rid, const cJSON *payload)
-{
-    struct err err;
-    const char *url = NULL;
-    if (method_check_schema(payload, &err) == 0 && method_need_url(payload, &url, &err) == 0)
-        err_set(&err, ERR_UNSUPPORTED,
-                "this runtime makes no support bundle; UploadModuleLogs sends the modules' logs");
-    method_refuse(m, rid, &err);
-}
-
 /* ------------------------------------------------------------------------------- dispatch */
 
 static const struct {
@@ -158,7 +148,7 @@ static const struct {
     {"GetModuleLogs", method_get_logs},
     {"UploadModuleLogs", method_upload_logs},
     {"GetTaskStatus", get_task_status},
-    {"UploadSupportBundle", upload_bundle},
+    {"UploadSupportBundle", method_upload_bundle},
 };
 
 static void refuse_unknown(struct agent_methods *m, const char *rid, const char *name)
@@ -209,6 +199,7 @@ void agent_methods_free(struct agent_methods *m)
     if (!m)
         return;
     method_jobs_done(m);
+    method_bundle_done(m);
     for (struct method_restart *r = m->restarts; r; r = r->next)
         r->m = NULL;
     free(m);

@@ -303,12 +303,13 @@ static void loop_init(struct edged *e)
     (void)uv_signal_start(&e->interrupt, on_signal, SIGINT);
 }
 
-static void begin_methods(struct edged *e)
+static void begin_methods(struct edged *e, const struct edged_options *o)
 {
     const struct agent_methods_context context = {
         .loop = &e->loop,
         .docker = e->docker,
         .config = e->config,
+        .options = o,
         .device = &e->device,
         .agent = e->agent,
         .meters = telemetry_meters(e->telemetry),
@@ -402,7 +403,7 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
     e->agent = agent_new(&e->loop, e->docker, e->config, o->state_dir, on_agent_changed, e);
     e->gc = gc_new(&e->loop, e->docker, e->config, e->agent, o->state_dir);
     open_hub(e, o);
-    begin_methods(e);
+    begin_methods(e, o);
     agent_use_workload(e->agent, e->workload);
     agent_use_meters(e->agent, telemetry_meters(e->telemetry));
     telemetry_begin(e->telemetry, e->agent, e->hub);

@@ -98,9 +98,10 @@ static int open_servers(struct edge *e, struct err *err)
     const struct edge_settings *s = e->settings;
     const struct http_limits https = {.body_max = BODY_MAX,
                                       .connections_max = s->max_clients + SPARE};
-    const struct http_limits local = {.request_ms = ASK_MS, .connections_max = SPARE};
+    const struct http_limits local = {.request_ms = ASK_MS};
 
-    e->mqtt = mqtt_server_new(e->loop, heads, (void *const *)&e->clients, edge_commit, e);
+    e->mqtt = mqtt_server_new(e->loop, s->max_clients + SPARE, heads, (void *const *)&e->clients,
+                              edge_commit, e);
     e->https = http_server_new(e->loop, &https, edge_rest_handle, e);
     e->local = http_server_new(e->loop, &local, edge_local_handle, e);
     http_server_before_send(e->https, edge_commit, e);

@@ -56,7 +56,7 @@ static void tell_online(struct edge_link *l)
 
     if (l->offline_ms)
         meter_observe(edge_metrics_series(u->edge->metrics, EDGE_OFFLINE_DURATION, label),
-                            (double)(now - l->offline_ms) / 1000, now);
+                      (double)(now - l->offline_ms) / 1000, now);
     l->offline_ms = 0;
     l->owed = false;
     if (l->online)
@@ -175,8 +175,7 @@ static void count_retry(struct edge_link *l)
     const char *const labels[] = {l->id, "connect"};
 
     if (l->failures > 0)
-        meter_add(
-            edge_metrics_series(l->upstream->edge->metrics, EDGE_OPERATION_RETRY, labels), 1);
+        meter_add(edge_metrics_series(l->upstream->edge->metrics, EDGE_OPERATION_RETRY, labels), 1);
 }
 
 static void attempt(struct edge_link *l)

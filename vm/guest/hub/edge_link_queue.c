@@ -134,7 +134,7 @@ void edge_link_delivered(struct edge_link *l, uint16_t token)
     meter_add(f.sent, 1);
     meter_observe(f.send_duration, (double)(now - f.sent_ms) / 1000, now);
     meter_observe(f.process_duration,
-                        wall > f.created_ms ? (double)(wall - f.created_ms) / 1000 : 0, now);
+                  wall > f.created_ms ? (double)(wall - f.created_ms) / 1000 : 0, now);
     edge_link_pump(l);
     if (l->n_flight == 0)
         edge_link_settle(l);

@@ -53,18 +53,23 @@ static void answer(const struct edge_call *c, unsigned status, const char *paylo
     edge_upstream_answer(c->edge->upstream, c->device, c->module, c->rid, status, payload, len);
 }
 
+static void refuse(const struct edge_call *c, unsigned status, const char *why)
+{
+    auto_json cJSON *body = cJSON_CreateObject();
+    auto_buf struct buf text = {0};
+
+    json_add_str(body, "message", why);
+    json_print(&text, body);
+    answer(c, status, text.data, text.len);
+}
+
 static void on_done(void *arg, unsigned status, const char *payload, size_t len,
                     const struct err *err)
 {
     auto_free struct edge_call *c = arg;
 
     if (err) {
-        auto_json cJSON *body = cJSON_CreateObject();
-        auto_buf struct buf text = {0};
-
-        json_add_str(body, "message", err->msg);
-        json_print(&text, body);
-        answer(c, status_of(err), text.data, text.len);
+        refuse(c, status_of(err), err->msg);
         return;
     }
     edge_methods_count(c->edge, "upstream", c->device, c->module, c->began_ms);
@@ -87,5 +92,10 @@ void edge_methods_call(struct edge *edge, const char *device, const char *module
     STR_SET(c->device, device);
     STR_SET(c->module, module);
     STR_SET(c->rid, rid);
-    (void)methods_start(edge->methods, &call, on_done, c);
+    if (method_name_valid(name)) {
+        (void)methods_start(edge->methods, &call, on_done, c);
+        return;
+    }
+    refuse(c, 400, "no method can have such a name");
+    free(c);
 }

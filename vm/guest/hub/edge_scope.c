@@ -148,6 +148,7 @@ static void page_failed(struct edge_scope *s, uint64_t pause_ms, const struct er
                  err->hint[0] ? "; " : "", err->hint);
     edge_scope_pause(s, pause_ms ? pause_ms : wait_ms < QUIET_MAX_MS ? wait_ms : QUIET_MAX_MS);
     next_after(s, pause_ms > wait_ms ? pause_ms : wait_ms);
+    s->first = false;
     edge_scope_settle_all(s, true, err);
 }
 
@@ -159,6 +160,7 @@ static void pages_done(struct edge_scope *s)
     s->well_ms = clock_mono_ms();
     s->told_full = false;
     next_after(s, EVERY_MS);
+    s->first = false;
     edge_scope_settle_all(s, true, NULL);
 }
 
@@ -255,6 +257,7 @@ struct edge_scope *edge_scope_new(struct edge *edge, struct err *err)
     s->turn = timer_new(s);
     s->save = timer_new(s);
     load(s);
+    s->first = edge_scope_table_count(s->table) == 0;
     (void)uv_timer_start(s->next, on_next, 0, 0);
     return s;
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define AGAIN_FIRST_MS 1000    /* while nobody can connect */
-#define AGAIN_MS       60000   /* while the old one still holds */
+#define AGAIN_MS       60000   /* while there is an old one */
 #define LOOK_MS        3600000 /* the wall clock may be set */
 
 struct edge_tls {
@@ -35,10 +35,10 @@ static void wait_for(struct edge_tls *t, uint64_t ms)
 static void schedule(struct edge_tls *t, uint64_t until_ms)
 {
     uint64_t now = clock_wall_ms();
-    uint64_t left = until_ms > now ? (until_ms - now) / 4 * 3 : 0;
+    uint64_t left = until_ms > now ? (until_ms - now) / 4 * 3 : AGAIN_MS;
 
-    t->renew_ms = now + (left > AGAIN_MS ? left : AGAIN_MS);
-    wait_for(t, left < LOOK_MS ? t->renew_ms - now : LOOK_MS);
+    t->renew_ms = now + left;
+    wait_for(t, left < LOOK_MS ? left : LOOK_MS);
 }
 
 static int store(struct edge_tls *t, const char *cert, const char *key, struct err *err)

@@ -220,11 +220,12 @@ static const struct net_server_events conn_events = {
     .before_flush = before_flush,
 };
 
-struct mqtt_server *mqtt_server_new(uv_loop_t *loop, const struct mqtt_head *const *heads,
-                                    void *const *owners, bool (*flush)(void *arg), void *arg)
+struct mqtt_server *mqtt_server_new(uv_loop_t *loop, unsigned connections_max,
+                                    const struct mqtt_head *const *heads, void *const *owners,
+                                    bool (*flush)(void *arg), void *arg)
 {
-    static const struct net_server_limits limits = {
-        .connections_max = 12000,
+    const struct net_server_limits limits = {
+        .connections_max = connections_max,
         .in_max = MQTT_PACKET_MAX + 8,
         .out_high = 512U << 10,
         .out_max = 2U << 20,

@@ -44,11 +44,12 @@ struct mqtt_head {
 
 struct mqtt_server;
 
-/* HEADS (NULL-terminated) are asked in turn whether they want a CONNECT; OWNERS go with them.
- * BEFORE_FLUSH as in net_server_events. All borrowed. */
-struct mqtt_server *mqtt_server_new(uv_loop_t *loop, const struct mqtt_head *const *heads,
-                                    void *const *owners, bool (*before_flush)(void *arg),
-                                    void *arg);
+/* Beyond CONNECTIONS_MAX, a new one is closed at once. HEADS (NULL-terminated) are asked in turn
+ * whether they want a CONNECT; OWNERS go with them. BEFORE_FLUSH as in net_server_events. All
+ * borrowed. */
+struct mqtt_server *mqtt_server_new(uv_loop_t *loop, unsigned connections_max,
+                                    const struct mqtt_head *const *heads, void *const *owners,
+                                    bool (*before_flush)(void *arg), void *arg);
 void mqtt_server_free(struct mqtt_server *s); /* ends all connections; NULL is fine */
 int mqtt_server_listen(struct mqtt_server *s, const char *address, uint16_t port,
                        struct tls_server *tls, struct err *err);

@@ -21,8 +21,9 @@
 
 #include <string.h>
 
-#define RENEW_CHECK_MS (12ULL * 3600 * 1000)
-#define NAMES_MAX      (1 + SANDBOX_HUBS_MAX + SANDBOX_ADDRESSES_MAX + 8)
+#define RENEW_CHECK_MS  (12ULL * 3600 * 1000)
+#define CONNECTIONS_MAX 12000 /* of each port: devices come over both */
+#define NAMES_MAX       (1 + SANDBOX_HUBS_MAX + SANDBOX_ADDRESSES_MAX + 8)
 
 /* Who is asked about a CONNECT, in turn; the last takes what nobody wanted. */
 static const struct mqtt_head *const heads[] = {&dps_mqtt_head, &clients_mqtt_head, NULL};
@@ -256,9 +257,8 @@ static bool send_method(void *arg, const char *device, const char *module, const
 
 static int open_parts(struct sandbox *s, struct err *err)
 {
-    /* As many as the MQTT port takes: devices come this way, too. */
     static const struct http_limits limits = {.body_max = (size_t)2 * REST_BODY_MAX,
-                                              .connections_max = 12000};
+                                              .connections_max = CONNECTIONS_MAX};
     struct hub *hub = &s->hub;
 
     if (take_folder(s, err) < 0 || certs_prepare(s->options->dir, s->names, NULL, err) < 0 ||
@@ -271,7 +271,7 @@ static int open_parts(struct sandbox *s, struct err *err)
     hub->followers = followers_new(hub);
     s->owners[0] = hub->dps;
     s->owners[1] = hub->clients;
-    hub->mqtt = mqtt_server_new(hub->loop, heads, s->owners, hub_commit, hub);
+    hub->mqtt = mqtt_server_new(hub->loop, CONNECTIONS_MAX, heads, s->owners, hub_commit, hub);
     hub->http = http_server_new(hub->loop, &limits, on_request, hub);
     http_server_before_send(hub->http, hub_commit, hub);
     (void)uv_timer_init(hub->loop, &s->renew);
