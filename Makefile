@@ -19,7 +19,7 @@ endif
 
 # What apt must have brought: to build, to run, to test.
 DEPS_BUILD := build-essential pkg-config libncurses-dev libvirt-dev libssh-dev libcjson-dev \
-	libcurl4-openssl-dev libssl-dev libuv1-dev libsqlite3-dev libpcre2-dev zlib1g-dev libpaho-mqtt-dev libtss2-dev libwslay-dev libminizip-dev \
+	libcurl4-openssl-dev libssl-dev libuv1-dev libsqlite3-dev libpcre2-dev zlib1g-dev libtss2-dev libwslay-dev libminizip-dev \
 	node-llhttp \
 	mmdebstrap squashfs-tools busybox-static cpio zstd xz-utils kmod fakeroot debian-archive-keyring
 DEPS_RUN := qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients dnsmasq-base iptables \
@@ -69,7 +69,7 @@ pkg = $(shell pkg-config $(1) 2>/dev/null)
 CFLAGS_PKG := $(call pkg,--cflags ncursesw libvirt libssh libcurl openssl libuv sqlite3 libpcre2-8)
 LIBS.berth := $(call pkg,--libs ncursesw libuv libpcre2-8) -lcjson -lm -lpthread
 LIBS.berthd := $(call pkg,--libs libvirt libssh libcurl openssl libuv) -lcjson -lm -lpthread
-LIBS.berth-edged := $(call pkg,--libs openssl libuv zlib libpcre2-8 tss2-esys tss2-tctildr tss2-mu) -lpaho-mqtt3as -lwslay -lcjson -lm -lpthread
+LIBS.berth-edged := $(call pkg,--libs openssl libuv zlib libpcre2-8 tss2-esys tss2-tctildr tss2-mu) -lwslay -lcjson -lm -lpthread
 LIBS.berth-hub := $(call pkg,--libs openssl libuv sqlite3) -lwslay -lcjson -lm -lpthread
 LIBS.iotedge := $(call pkg,--libs openssl libuv zlib) -lminizip -lcjson -lm -lpthread
 LIBS.test := $(LIBS.iotedge) $(LIBS.berth) $(LIBS.berthd) $(LIBS.berth-edged) $(LIBS.berth-hub)

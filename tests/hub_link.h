@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -62,35 +63,28 @@ static inline uint16_t free_port(void)
     return ntohs(a.sin_port);
 }
 
-/* Starts it and waits for its first word. True when that is "ready". */
-static inline bool hub_start(struct test_hub *h)
+/* Starts berth-hub with ARGS and waits for its first word, which goes to LINE. True when that is
+ * "ready". */
+static inline bool program_start(const char *const *args, pid_t *pid, char *line, size_t size)
 {
     const char *build = getenv("BERTH_BUILD");
-    char program[300], mqtt[8], https[8], log[100];
+    char program[300];
     int ready[2];
 
     snprintf(program, sizeof(program), "%s/berth-hub", build ? build : "build/debug");
-    snprintf(mqtt, sizeof(mqtt), "%u", h->mqtt_port);
-    snprintf(https, sizeof(https), "%u", h->https_port);
-    snprintf(log, sizeof(log), "%s.log", h->dir);
     if (pipe(ready) < 0)
         abort();
-    h->pid = fork();
-    if (h->pid == 0) {
+    *pid = fork();
+    if (*pid == 0) {
         char fd[8];
         int null = open("/dev/null", O_RDWR);
+        const char *argv[32] = {program, "--ready-fd", fd};
 
         close(ready[0]);
         dup2(null, 2);
         snprintf(fd, sizeof(fd), "%d", ready[1]);
-
-        const char *argv[32] = {program,       "--role", "cloud",        "--dir", h->dir,
-                                "--mqtt-port", mqtt,     "--https-port", https,   "--no-registry",
-                                "--ready-fd",  fd,       "--log",        log};
-        size_t n = 14;
-
-        for (size_t i = 0; h->args[i]; i++)
-            argv[n++] = h->args[i];
+        for (size_t i = 0; args[i]; i++)
+            argv[i + 3] = args[i];
         execv(program, (char **)(uintptr_t)argv);
         _exit(127);
     }
@@ -99,12 +93,28 @@ static inline bool hub_start(struct test_hub *h)
     size_t n = 0;
     ssize_t got;
 
-    while (n < sizeof(h->line) - 1 &&
-           (got = read(ready[0], h->line + n, sizeof(h->line) - 1 - n)) > 0)
+    while (n < size - 1 && (got = read(ready[0], line + n, size - 1 - n)) > 0)
         n += (size_t)got;
-    h->line[n] = '\0';
+    line[n] = '\0';
     close(ready[0]);
-    if (strcmp(h->line, "ready\n") != 0)
+    return strcmp(line, "ready\n") == 0;
+}
+
+/* The same of a hub in its cloud role. */
+static inline bool hub_start(struct test_hub *h)
+{
+    char mqtt[8], https[8], log[100];
+    const char *args[24] = {"--role", "cloud",        "--dir", h->dir,          "--mqtt-port",
+                            mqtt,     "--https-port", https,   "--no-registry", "--log",
+                            log};
+    size_t n = 11;
+
+    snprintf(mqtt, sizeof(mqtt), "%u", h->mqtt_port);
+    snprintf(https, sizeof(https), "%u", h->https_port);
+    snprintf(log, sizeof(log), "%s.log", h->dir);
+    for (size_t i = 0; h->args[i]; i++)
+        args[n++] = h->args[i];
+    if (!program_start(args, &h->pid, h->line, sizeof(h->line)))
         return false;
 
     char path[100];
@@ -214,6 +224,7 @@ static inline bool link_open_as(struct link *l, const struct test_hub *h, uint16
     l->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(l->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(l->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     l->ssl = SSL_new(ctx);
     SSL_CTX_free(ctx);
     SSL_set_fd(l->ssl, l->fd);

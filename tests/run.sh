@@ -22,8 +22,8 @@ count() { # KIND PASSED FAILED
 
 run_unit() { # BUILD
     local log=$logs/unit-${1##*/}.log status=0 line passed failed crashed
-    rm -f "$1"/san.*
-    ASAN_OPTIONS=log_path=$PWD/$1/san:handle_segv=0 UBSAN_OPTIONS=log_path=$PWD/$1/san:print_stacktrace=1 \
+    rm -f "$1"/san-unit.*
+    ASAN_OPTIONS=log_path=$PWD/$1/san-unit:handle_segv=0 UBSAN_OPTIONS=log_path=$PWD/$1/san-unit:print_stacktrace=1 \
         timeout 600 "$1/test-unit" --timeout 60 >"$log" 2>&1 || status=$?
     line=$(grep -a 'Synthesis' "$log" | tail -n 1)
     passed=$(sed -n 's/.*Passing: \([0-9]*\).*/\1/p' <<<"$line")
@@ -31,8 +31,8 @@ run_unit() { # BUILD
     crashed=$(sed -n 's/.*Crashing: \([0-9]*\).*/\1/p' <<<"$line")
     failed=$((${failed:-0} + ${crashed:-0}))
     # A leak or an overflow in a forked test does not fail it: the sanitiser's own reports do.
-    if compgen -G "$1/san.*" >/dev/null; then
-        head -n 40 "$1"/san.*
+    if compgen -G "$1/san-unit.*" >/dev/null; then
+        head -n 40 "$1"/san-unit.*
         failed=$((failed + 1))
     fi
     if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
@@ -40,11 +40,11 @@ run_unit() { # BUILD
     count "unit (${1##*/})" "${passed:-0}" "$failed"
 }
 
-# Runs one program of ok / not ok lines; adds to $passed and $failed.
+# Runs one program of ok / not ok lines. Its line of the overview and its counts go to files beside its log, since others run meanwhile.
 run_program() { # NAME LOG LIMIT COMMAND...
     local name=$1 log=$2 limit=$3 status=0 ok bad start=$SECONDS
     shift 3
-    timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null || status=$?
+    timeout --kill-after=10 "$limit" "${alone[@]}" "$@" >"$log" 2>&1 </dev/null || status=$?
     ok=$(grep -ac '^ok ' "$log")
     bad=$(grep -ac '^not ok ' "$log")
     if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
@@ -55,20 +55,32 @@ run_program() { # NAME LOG LIMIT COMMAND...
         echo "not ok $name: ran no case" >>"$log"
         bad=1
     fi
-    printf '  %-28s %3d ok %3d not ok  %4d s\n' "$name" "$ok" "$bad" $((SECONDS - start))
-    if [ "$bad" -ne 0 ]; then
-        grep -a '^not ok ' "$log"
-        tail -n 30 "$log" | sed 's/^/    | /'
-    fi
-    passed=$((passed + ok))
-    failed=$((failed + bad))
+    {
+        printf '  %-28s %3d ok %3d not ok  %4d s\n' "$name" "$ok" "$bad" $((SECONDS - start))
+        if [ "$bad" -ne 0 ]; then
+            grep -a '^not ok ' "$log"
+            tail -n 30 "$log" | sed 's/^/    | /'
+        fi
+    } >"$log.part"
+    cat "$log.part"
+    echo "$ok $bad" >"$log.part"
 }
 
+# Each in a network of its own, where that can be: no two want the same port, and several can run at once.
+alone=()
+if unshare --net true 2>/dev/null; then
+    # shellcheck disable=SC2016 # for the shell inside
+    alone=(unshare --net sh -c 'ip link set lo up && exec "$0" "$@"')
+fi
+
 run_programs() { # KIND BUILD LIMIT
-    local passed=0 failed=0 source name command
+    local lanes=1 passed failed=0 source name command
+    # Integration tests mostly wait. A test with a VM has the machine for itself.
+    [ "$1" = integration ] && [ ${#alone[@]} -gt 0 ] && lanes=$(($(nproc) + 1))
+    [ "$1" = e2e ] && alone=()
     export BERTH_BUILD=$PWD/$2
-    rm -f "$2"/san.*
-    export ASAN_OPTIONS=log_path=$PWD/$2/san UBSAN_OPTIONS=log_path=$PWD/$2/san:print_stacktrace=1
+    rm -f "$2/san-$1".* "$logs/$1"-*.part
+    export ASAN_OPTIONS=log_path=$PWD/$2/san-$1 UBSAN_OPTIONS=log_path=$PWD/$2/san-$1:print_stacktrace=1
     for source in tests/"$1"/*.sh tests/"$1"/*.c tests/"$1"/test_*.js; do
         [ -e "$source" ] || continue
         name=$(basename "${source%.*}")
@@ -78,10 +90,13 @@ run_programs() { # KIND BUILD LIMIT
         c) command=("$2/tests/$1/$name") ;;
         js) command=(tests/support/sdk.sh "$source") ;;
         esac
-        run_program "$name" "$logs/$1-$name.log" "$3" "${command[@]}"
+        [ "$(jobs -rp | wc -l)" -lt "$lanes" ] || wait -n
+        run_program "$name" "$logs/$1-$name.log" "$3" "${command[@]}" &
     done
-    if compgen -G "$2/san.*" >/dev/null; then
-        head -n 60 "$2"/san.*
+    wait
+    read -r passed failed < <(cat "$logs/$1"-*.part | awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }')
+    if compgen -G "$2/san-$1.*" >/dev/null; then
+        head -n 60 "$2/san-$1".*
         failed=$((failed + 1))
     fi
     count "$1 (${2##*/})" "$passed" "$failed"
@@ -147,7 +162,7 @@ run_check() {
     stage 'lint' "${make[@]}" lint
     stage 'format' "${make[@]}" fmt-check
     stage 'build with gcc' "${make[@]}" MODE=debug WERROR=1 all
-    stage 'build with clang' "${make[@]}" MODE=debug WERROR=1 CC=clang BUILD=build/clang all
+    stage 'build with clang' "${make[@]}" MODE=fuzz WERROR=1 CC=clang all fuzz
     part "${make[@]}" MODE=debug unit
     part "${make[@]}" asan
     # A guest under emulation leaves most of a second processor idle.

@@ -5,15 +5,15 @@
 
 #include "core/base/buf.h"
 #include "core/base/model.h"
+#include "core/base/uuid.h"
 
-#define RECORD_UUID_MAX 37
-#define RECORD_MAC_MAX  18
-#define RECORD_SCHEMA   1
+#define RECORD_MAC_MAX 18
+#define RECORD_SCHEMA  1
 
 struct vm_record {
     char name[MODEL_NAME_MAX];
-    char uuid[RECORD_UUID_MAX]; /* stable over redefines: the guest's machine-id follows it */
-    char mac[RECORD_MAC_MAX];   /* follows the uuid */
+    char uuid[UUID_SIZE];     /* stable over redefines: the guest's machine-id follows it */
+    char mac[RECORD_MAC_MAX]; /* follows the uuid */
     struct vm_plan plan;
     char uri[64];      /* libvirt, as it was when the VM was made */
     char accel[8];     /* in force: "kvm" or "tcg" */

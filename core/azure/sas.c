@@ -18,14 +18,36 @@
 #define SAS_TOKEN_MAX  4096
 #define SAS_EXPIRY_MAX UINT64_C(253402300800) /* year 10000 */
 
-/* Over SR, LF, EXPIRY. */
-static int sign(const struct sas_signer *signer, const char *sr, uint64_t expiry_s,
-                unsigned char to[32], struct err *err)
+static void put_text(const char *sr, uint64_t expiry_s, struct buf *out)
 {
-    auto_buf struct buf text = {0};
+    buf_printf(out, "%s\n%" PRIu64, sr, expiry_s);
+}
 
-    buf_printf(&text, "%s\n%" PRIu64, sr, expiry_s);
-    return signer->sign(signer->arg, text.data, text.len, to, err);
+void sas_text(const char *resource, uint64_t expiry_s, struct buf *out)
+{
+    auto_buf struct buf sr = {0};
+
+    percent_encode(resource, strlen(resource), &sr);
+    put_text(buf_str(&sr), expiry_s, out);
+}
+
+void sas_make_signed(const char *resource, uint64_t expiry_s, const char *policy,
+                     const unsigned char signature[32], struct secret *ret_token)
+{
+    auto_wiped_buf struct buf sig = {0};
+    auto_wiped_buf struct buf token = {0};
+
+    base64_encode(signature, 32, &sig);
+    buf_puts(&token, SAS_PREFIX "sr=");
+    percent_encode(resource, strlen(resource), &token);
+    buf_puts(&token, "&sig=");
+    percent_encode(sig.data, sig.len, &token);
+    buf_printf(&token, "&se=%" PRIu64, expiry_s);
+    if (policy && policy[0]) {
+        buf_puts(&token, "&skn=");
+        percent_encode(policy, strlen(policy), &token);
+    }
+    secret_set(ret_token, token.data, token.len);
 }
 
 static int sign_with_key(const void *arg, const void *text, size_t len, unsigned char ret[32],
@@ -42,23 +64,13 @@ static int sign_with_key(const void *arg, const void *text, size_t len, unsigned
 int sas_make_with(const struct sas_signer *signer, const char *resource, uint64_t expiry_s,
                   const char *policy, struct secret *ret_token, struct err *err)
 {
-    auto_buf struct buf sr = {0};
-    auto_wiped_buf struct buf sig = {0};
-    auto_wiped_buf struct buf token = {0};
+    auto_buf struct buf text = {0};
     unsigned char signature[32];
 
-    percent_encode(resource, strlen(resource), &sr);
-    if (sign(signer, buf_str(&sr), expiry_s, signature, err) < 0)
+    sas_text(resource, expiry_s, &text);
+    if (signer->sign(signer->arg, text.data, text.len, signature, err) < 0)
         return -1;
-    base64_encode(signature, sizeof(signature), &sig);
-    buf_printf(&token, SAS_PREFIX "sr=%s&sig=", buf_str(&sr));
-    percent_encode(sig.data, sig.len, &token);
-    buf_printf(&token, "&se=%" PRIu64, expiry_s);
-    if (policy && policy[0]) {
-        buf_puts(&token, "&skn=");
-        percent_encode(policy, strlen(policy), &token);
-    }
-    secret_set(ret_token, token.data, token.len);
+    sas_make_signed(resource, expiry_s, policy, signature, ret_token);
     return 0;
 }
 
@@ -174,12 +186,25 @@ int sas_parse(const char *token, size_t len, struct sas *ret, struct err *err)
     return 0;
 }
 
+void sas_signed_text(const struct sas *s, struct buf *out)
+{
+    put_text(s->sr, s->expiry_s, out);
+}
+
+bool sas_has_signature(const struct sas *s, const unsigned char hmac[32])
+{
+    return CRYPTO_memcmp(hmac, s->signature, sizeof(s->signature)) == 0;
+}
+
 bool sas_signed_by(const struct sas *s, const char *key_base64)
 {
+    auto_buf struct buf text = {0};
     unsigned char expected[32];
-    bool same = sign(&(struct sas_signer){sign_with_key, key_base64}, s->sr, s->expiry_s, expected,
-                     NULL) == 0 &&
-                CRYPTO_memcmp(expected, s->signature, sizeof(expected)) == 0;
+
+    sas_signed_text(s, &text);
+
+    bool same = sign_with_key(key_base64, text.data, text.len, expected, NULL) == 0 &&
+                sas_has_signature(s, expected);
 
     explicit_bzero(expected, sizeof(expected));
     return same;

@@ -184,6 +184,14 @@ void str_sanitise_to(char *to, size_t size, const char *from)
     (void)str_copy(to, size, buf_str(&clean));
 }
 
+uint32_t str_hash(uint32_t hash, const char *text)
+{
+    do
+        hash = (hash ^ (unsigned char)*text) * 16777619U;
+    while (*text++);
+    return hash;
+}
+
 void str_bytes(char *to, size_t size, uint64_t bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};

@@ -42,6 +42,10 @@ void str_sanitise_to(char *to, size_t size, const char *from);
 size_t str_utf8_decode(const char *data, size_t len, uint32_t *ret_point);
 bool str_utf8_valid(const char *data, size_t len); /* all of it */
 
+/* FNV-1a of TEXT and its end, on top of HASH; STR_HASH to begin with. */
+#define STR_HASH 2166136261U
+uint32_t str_hash(uint32_t hash, const char *text);
+
 /* "1.4 GiB", "312 KiB", "0 B" for people. */
 void str_bytes(char *to, size_t size, uint64_t bytes);
 /* "3 d 04 h", "02:41", "0:07" for people. */

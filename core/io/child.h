@@ -1,6 +1,6 @@
-/* Other programs: run one and take what it prints, or start one that outlives us and wait until it
- * says that it is ready. Nothing goes through a shell. Children get no descriptor of ours but the
- * ones named here. */
+/* Other programs: run one and take what it prints, start one that outlives us and wait until it
+ * says that it is ready, or keep one that serves us. Nothing goes through a shell. Children get no
+ * descriptor of ours but the ones named here. */
 #ifndef BERTH_IO_CHILD_H
 #define BERTH_IO_CHILD_H
 
@@ -68,6 +68,28 @@ struct child_daemon {
 typedef void (*child_ready_fn)(void *arg, pid_t pid, const struct err *err);
 void child_start_daemon(uv_loop_t *loop, const struct child_daemon *daemon, child_ready_fn ready,
                         void *arg);
+
+/* A program that serves us: it is told to end when we want, and its end is told to us. argv gets
+ * descriptor 3 to report on as a daemon does; stdin and stdout are /dev/null, stderr is read. */
+struct child_service;
+
+struct child_service_events {
+    void (*on_line)(void *arg, const char *line); /* of its stderr: printable, long ones in parts */
+    void (*on_ready)(void *arg, const char *why_not); /* once; "" it is ready, else what it said */
+    /* Last, and the owner then frees it. STATUS as a shell has it: 128 + the signal that ended it.
+     */
+    void (*on_exit)(void *arg, int status);
+};
+
+/* Events never come from inside. NULL with ERR (ERR_NOT_FOUND: no such program). */
+struct child_service *child_service_start(uv_loop_t *loop, const char *const *argv,
+                                          const struct child_service_events *events, void *arg,
+                                          struct err *err);
+pid_t child_service_pid(const struct child_service *s);
+/* SIGTERM, and SIGKILL to all that it started where it is still there after GRACE_MS. */
+void child_service_end(struct child_service *s, uint64_t grace_ms);
+/* Kills it where it runs; no event comes any more. Also from inside an event; NULL is fine. */
+void child_service_free(struct child_service *s);
 
 /* When process PID started, in clock ticks since boot: with it a pid names one process for good. 0
  * where there is none (or only its remains). */

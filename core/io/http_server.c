@@ -253,6 +253,17 @@ int http_server_listen_tls(struct http_server *s, const char *address, uint16_t 
     return net_server_listen_tls(s->server, address, port, tls, err);
 }
 
+int http_server_listen_tcp(struct http_server *s, const char *address, uint16_t port,
+                           struct err *err)
+{
+    return net_server_listen_tcp(s->server, address, port, err);
+}
+
+void http_server_set_free_bind(struct http_server *s)
+{
+    net_server_set_free_bind(s->server);
+}
+
 void http_server_set_tls(struct http_server *s, struct tls_server *tls)
 {
     net_server_set_tls(s->server, tls);

@@ -1,7 +1,7 @@
-/* HTTP/1.1 as a server, once for all: on unix sockets (management API) and over TLS (the sandbox's
- * REST, and the way to MQTT over WebSocket). llhttp parses, libuv moves the bytes. One request at a
- * time per connection, one deadline for a whole request, raw paths kept, every size bounded. Loop
- * thread only. */
+/* HTTP/1.1 as a server, once for all: on unix sockets (management API), over TLS (the sandbox's
+ * REST, and the way to MQTT over WebSocket) and in the clear (metrics). llhttp parses, libuv moves
+ * the bytes. One request at a time per connection, one deadline for a whole request, raw paths
+ * kept, every size bounded. Loop thread only. */
 #ifndef BERTH_IO_HTTP_SERVER_H
 #define BERTH_IO_HTTP_SERVER_H
 
@@ -45,6 +45,10 @@ int http_server_listen_unix(struct http_server *s, const char *path, mode_t mode
  * is taken. */
 int http_server_listen_tls(struct http_server *s, const char *address, uint16_t port,
                            struct tls_server *tls, struct err *err);
+/* As net_server_listen_tcp() and net_server_set_free_bind(). */
+int http_server_listen_tcp(struct http_server *s, const char *address, uint16_t port,
+                           struct err *err);
+void http_server_set_free_bind(struct http_server *s);
 /* New connections use another certificate from now on. */
 void http_server_set_tls(struct http_server *s, struct tls_server *tls);
 /* FN runs at the end of each turn of the loop in which answers were made, before they are sent: a
@@ -70,7 +74,7 @@ void *http_exchange_data(const struct http_exchange *x);
  * called after http_reply or http_reply_end. */
 void http_exchange_on_close(struct http_exchange *x, void (*fn)(void *arg), void *arg);
 
-const struct tls *http_exchange_tls(const struct http_exchange *x); /* NULL on a unix socket */
+const struct tls *http_exchange_tls(const struct http_exchange *x); /* NULL without TLS */
 
 /* Whether the request asks for a WebSocket (RFC 6455). */
 bool http_exchange_wants_websocket(const struct http_exchange *x);

@@ -427,21 +427,23 @@ void net_conn_accept(struct listener *l)
     struct net_server *s = l->server;
     struct net_conn *c = xcalloc(1, sizeof(*c));
 
-    if (l->tls)
-        (void)uv_tcp_init(s->loop, &c->uv.tcp);
-    else
+    if (l->path)
         (void)uv_pipe_init(s->loop, &c->uv.pipe, 0);
+    else
+        (void)uv_tcp_init(s->loop, &c->uv.tcp);
     adopt(c, s);
     if (uv_accept(&l->uv.stream, &c->uv.stream) < 0 || s->n_conns > s->limits.connections_max) {
         net_conn_destroy(c, false);
         return;
     }
-    if (l->tls) {
+    if (l->path)
+        learn_unix_peer(c);
+    else
         learn_tcp_peer(c);
+    if (l->tls) {
         c->tls = tls_new(l->tls);
         net_conn_guard(c, s->limits.handshake_ms);
     } else {
-        learn_unix_peer(c);
         open_it(c);
     }
     net_conn_update_reading(c);

@@ -18,7 +18,7 @@ struct listener {
     struct net_server *server;
     struct listener *next;
     struct tls_server *tls; /* NULL: plain */
-    char *path;             /* unix: unlinked at the end while still ours */
+    char *path;             /* unix: unlinked at the end while still ours; NULL: TCP */
     ino_t inode;
 };
 
@@ -89,12 +89,14 @@ struct net_server {
     struct net_owner *owners;
     struct net_owner *own; /* whose new connections are */
     uv_prepare_t prepare;
+    uv_idle_t awake; /* runs while a turn has something to send */
     struct listener *listeners;
     struct net_conn *conns;
     struct net_conn *turn;
     unsigned n_conns;
     unsigned refs; /* uv handles that still point here */
     bool freed;
+    bool free_bind;
     bool flushing;             /* what is written now is for another round */
     char scratch[NET_SCRATCH]; /* one read at a time: libuv calls the reader right after */
 };

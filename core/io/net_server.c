@@ -6,6 +6,7 @@
 #include "core/base/str.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -59,6 +60,13 @@ void net_server_unref(struct net_server *s)
     free(s);
 }
 
+/* Its being there keeps the loop from waiting: what the flush of another server wrote, when ours of
+ * this turn was over, goes out in the next. */
+static void on_awake(uv_idle_t *awake)
+{
+    (void)awake;
+}
+
 void net_server_turn_add(struct net_conn *c)
 {
     struct net_server *s = c->server;
@@ -71,6 +79,7 @@ void net_server_turn_add(struct net_conn *c)
         s->turn->turn_pprev = &c->turn_next;
     s->turn = c;
     c->turn_pprev = &s->turn;
+    (void)uv_idle_start(&s->awake, on_awake);
 }
 
 void net_server_turn_remove(struct net_conn *c)
@@ -149,6 +158,7 @@ static void on_prepare(uv_prepare_t *prepare)
         }
         s->flushing = false;
     }
+    (void)uv_idle_stop(&s->awake);
 }
 
 struct net_server *net_server_new(uv_loop_t *loop, const struct net_server_limits *limits,
@@ -164,6 +174,9 @@ struct net_server *net_server_new(uv_loop_t *loop, const struct net_server_limit
     s->prepare.data = s;
     (void)uv_prepare_start(&s->prepare, on_prepare);
     uv_unref((uv_handle_t *)&s->prepare);
+    (void)uv_idle_init(loop, &s->awake);
+    s->awake.data = s;
+    uv_unref((uv_handle_t *)&s->awake);
     return s;
 }
 
@@ -190,7 +203,7 @@ void net_server_stop_listening(struct net_server *s)
     }
 }
 
-static void on_prepare_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
     net_server_unref(handle->data);
 }
@@ -205,7 +218,9 @@ void net_server_free(struct net_server *s)
         next = c->next;
         net_conn_destroy(c, true);
     }
-    uv_close((uv_handle_t *)&s->prepare, on_prepare_closed);
+    s->refs++; /* for the second of its handles */
+    uv_close((uv_handle_t *)&s->prepare, on_handle_closed);
+    uv_close((uv_handle_t *)&s->awake, on_handle_closed);
 }
 
 unsigned net_server_connections(const struct net_server *s)
@@ -328,8 +343,27 @@ int net_server_listen_unix(struct net_server *s, const char *path, mode_t mode, 
     return listener_start(l, path, err);
 }
 
-int net_server_listen_tls(struct net_server *s, const char *address, uint16_t port,
-                          struct tls_server *tls, struct err *err)
+/* The socket is made before it is bound: what the option is for is the binding. */
+static int bind_tcp(struct listener *l, const struct sockaddr_storage *to)
+{
+    static const int yes = 1;
+    bool v6 = to->ss_family == AF_INET6;
+    uv_os_fd_t fd = -1;
+    int status = uv_tcp_init_ex(l->server->loop, &l->uv.tcp, to->ss_family);
+
+    if (status < 0) { /* too many descriptors: the handle is to be closed like any other */
+        (void)uv_tcp_init(l->server->loop, &l->uv.tcp);
+        return status;
+    }
+    (void)uv_fileno(&l->uv.handle, &fd);
+    if (l->server->free_bind && setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+                                           v6 ? IPV6_FREEBIND : IP_FREEBIND, &yes, sizeof(yes)) < 0)
+        return -errno;
+    return uv_tcp_bind(&l->uv.tcp, (const struct sockaddr *)to, 0);
+}
+
+static int listen_tcp(struct net_server *s, const char *address, uint16_t port,
+                      struct tls_server *tls, struct err *err)
 {
     struct sockaddr_storage to = {0};
     char what[80];
@@ -341,12 +375,9 @@ int net_server_listen_tls(struct net_server *s, const char *address, uint16_t po
 
     struct listener *l = listener_new(s);
     struct err why = {0};
+    int status = bind_tcp(l, &to);
 
     l->tls = tls;
-    (void)uv_tcp_init(s->loop, &l->uv.tcp);
-
-    int status = uv_tcp_bind(&l->uv.tcp, (struct sockaddr *)&to, 0);
-
     if (status < 0) {
         l->uv.handle.data = l;
         s->refs++;
@@ -361,6 +392,22 @@ int net_server_listen_tls(struct net_server *s, const char *address, uint16_t po
         return -1;
     }
     return 0;
+}
+
+int net_server_listen_tls(struct net_server *s, const char *address, uint16_t port,
+                          struct tls_server *tls, struct err *err)
+{
+    return listen_tcp(s, address, port, tls, err);
+}
+
+int net_server_listen_tcp(struct net_server *s, const char *address, uint16_t port, struct err *err)
+{
+    return listen_tcp(s, address, port, NULL, err);
+}
+
+void net_server_set_free_bind(struct net_server *s)
+{
+    s->free_bind = true;
 }
 
 void net_server_set_tls(struct net_server *s, struct tls_server *tls)

@@ -1,5 +1,5 @@
-/* Listeners and their connections: unix sockets and TLS alike become byte streams with deadlines
- * and bounded buffers. HTTP and MQTT are built on it.
+/* Listeners and their connections: unix sockets, TLS and plain TCP alike become byte streams with
+ * deadlines and bounded buffers. HTTP and MQTT are built on it.
  *
  * Output of one turn of the loop is gathered and sent at its end, after before_flush: what is
  * promised in it can be made durable there first, for all connections in one go. Loop thread only.
@@ -63,6 +63,12 @@ int net_server_listen_unix(struct net_server *s, const char *path, mode_t mode, 
  * is borrowed and outlives S. */
 int net_server_listen_tls(struct net_server *s, const char *address, uint16_t port,
                           struct tls_server *tls, struct err *err);
+/* The same in the clear, only for what any process of this machine may see and say. */
+int net_server_listen_tcp(struct net_server *s, const char *address, uint16_t port,
+                          struct err *err);
+/* From now on it also listens on addresses that this machine does not have yet, such as a bridge's
+ * that is made later; one that it never gets stays silent. */
+void net_server_set_free_bind(struct net_server *s);
 /* New connections use TLS from now on (a renewed certificate). */
 void net_server_set_tls(struct net_server *s, struct tls_server *tls);
 
@@ -83,7 +89,7 @@ void net_conn_hand_over(struct net_conn *c, const struct net_server_events *even
  * with what it left over so far. Pings, the goodbye (on_eof) and what breaks the protocol
  * (on_close) are dealt with. A message may be 4 MiB long; in_max is 512 KiB at least. */
 void net_conn_websocket(struct net_conn *c);
-/* The TLS under C, for the peer's certificate; NULL on a unix socket. */
+/* The TLS under C, for the peer's certificate; NULL where there is none. */
 const struct tls *net_conn_tls(const struct net_conn *c);
 /* Input that on_data left over is offered again, at the end of this turn. */
 void net_conn_resume(struct net_conn *c);

@@ -21,6 +21,7 @@ struct tls_dialer {
     char *proxy_auth; /* "user:password"; NULL: none */
     char *proxy_host; /* NULL: none */
     char *proxy_port;
+    char room[READ_MAX]; /* one read at a time: libuv calls the reader right after */
 };
 
 enum phase { PHASE_RESOLVE, PHASE_CONNECT, PHASE_PROXY, PHASE_TLS, PHASE_OPEN, PHASE_ENDED };
@@ -41,7 +42,6 @@ struct tls_stream {
     struct err why;
     bool paused, eof_seen, shut, closed;
     unsigned waits; /* requests and handles that point here */
-    char room[READ_MAX];
 };
 
 struct tls_write {
@@ -118,7 +118,17 @@ static void end(struct tls_stream *s, const struct err *why)
 static void end_unreachable(struct tls_stream *s, const char *what, int status)
 {
     struct err err;
-    err_set(&err, ERR_UNREACHABLE, "%s %s: %s", what, s->host, uv_strerror(status));
+    err_set(&err, ERR_UNREACHABLE, "%s %s:%s: %s", what, s->host, s->port, uv_strerror(status));
+    end(s, &err);
+}
+
+static void end_unresolved(struct tls_stream *s, int status)
+{
+    const struct tls_dialer *d = s->dialer;
+    struct err err;
+    err_set(&err, ERR_UNREACHABLE, "the name %s cannot be resolved: %s",
+            d->proxy_host ? d->proxy_host : s->host, uv_strerror(status));
+    err_hint(&err, "check DNS and the network");
     end(s, &err);
 }
 
@@ -212,6 +222,8 @@ static void feed_proxy(struct tls_stream *s, const char *data, size_t len)
         bool denied = str_starts(text, "HTTP/1.") && strncmp(text + 8, " 407", 4) == 0;
         err_set(&err, denied ? ERR_AUTH : ERR_UNREACHABLE, "the proxy %s %s", s->dialer->proxy_host,
                 denied ? "wants a user name and password" : "refused the tunnel");
+        if (denied)
+            err_hint(&err, "give them in the proxy's address: http://user:password@host:port");
         end(s, &err);
     } else if (s->proxy_answer.len > PROXY_ANSWER_MAX) {
         err_set(&err, ERR_PROTOCOL, "the proxy %s does not speak HTTP", s->dialer->proxy_host);
@@ -223,7 +235,7 @@ static void on_alloc(uv_handle_t *handle, size_t wanted, uv_buf_t *room)
 {
     (void)wanted;
     struct tls_stream *s = handle->data;
-    *room = uv_buf_init(s->room, READ_MAX);
+    *room = uv_buf_init(s->dialer->room, READ_MAX);
 }
 
 static void on_read(uv_stream_t *tcp, ssize_t n, const uv_buf_t *room)
@@ -315,7 +327,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *addr
     s->next_address = addresses;
     if (!s->closed && s->phase == PHASE_RESOLVE) {
         if (status < 0 || !addresses)
-            end_unreachable(s, "the name cannot be resolved:", status);
+            end_unresolved(s, status);
         else
             connect_next(s);
     }
@@ -342,7 +354,7 @@ static struct stream *tls_stream_open(struct dialer *base, const char *path,
                        d->proxy_host ? d->proxy_port : s->port, &hints);
     if (status < 0) {
         s->waits--;
-        end_unreachable(s, "the name cannot be resolved:", status);
+        end_unresolved(s, status);
     }
     return &s->base;
 }

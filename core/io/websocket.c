@@ -7,10 +7,12 @@
 
 #include <assert.h>
 #include <string.h>
+#include <sys/random.h>
 #include <wslay/wslay.h>
 
 struct websocket {
     wslay_event_context_ptr ctx; /* NULL at rest */
+    bool client;
     uint64_t message_max;
     uint64_t message; /* bytes of the one under way, as announced so far */
     uint64_t number;  /* of messages that were complete */
@@ -20,7 +22,7 @@ struct websocket {
     bool control;       /* the frame at hand is one */
     bool last;          /* it ends its message */
     bool silent;        /* our goodbye is said */
-    struct buf goodbye; /* what the client's end, or its fault, is to be answered with */
+    struct buf goodbye; /* what the peer's end, or its fault, is to be answered with */
     enum websocket_state state;
     const char *in; /* of the running call */
     size_t in_len;
@@ -57,15 +59,26 @@ static ssize_t on_send(wslay_event_context_ptr ctx, const uint8_t *data, size_t 
     return (ssize_t)len;
 }
 
+static int on_mask(wslay_event_context_ptr ctx, uint8_t *to, size_t len, void *arg)
+{
+    (void)ctx, (void)arg;
+    if (getrandom(to, len, 0) != (ssize_t)len)
+        abort(); /* cannot be for so few bytes */
+    return 0;
+}
+
 static void refuse(wslay_event_context_ptr ctx, uint16_t code)
 {
     (void)wslay_event_queue_close(ctx, code, NULL, 0);
     wslay_event_shutdown_read(ctx);
 }
 
-static size_t header_size(uint64_t payload)
+/* Of a frame that came. */
+static size_t header_size(const struct websocket *w, uint64_t payload)
 {
-    return (payload > 0xffff ? 10U : payload > 125 ? 4U : 2U) + 4U; /* a client's has a mask */
+    size_t mask = w->client ? 0U : 4U; /* only what a client sends has one */
+
+    return (payload > 0xffff ? 10U : payload > 125 ? 4U : 2U) + mask;
 }
 
 static void on_frame(wslay_event_context_ptr ctx,
@@ -73,7 +86,7 @@ static void on_frame(wslay_event_context_ptr ctx,
 {
     struct websocket *w = arg;
 
-    w->unknown -= header_size(frame->payload_length);
+    w->unknown -= header_size(w, frame->payload_length);
     w->in_frame = true;
     w->control = wslay_is_ctrl_frame(frame->opcode);
     w->last = frame->fin;
@@ -122,6 +135,14 @@ struct websocket *websocket_new(uint64_t message_max)
     return w;
 }
 
+struct websocket *websocket_client_new(uint64_t message_max)
+{
+    struct websocket *w = websocket_new(message_max);
+
+    w->client = true;
+    return w;
+}
+
 void websocket_free(struct websocket *w)
 {
     if (!w)
@@ -150,11 +171,13 @@ static void wake(struct websocket *w)
         .on_frame_recv_start_callback = on_frame,
         .on_frame_recv_chunk_callback = on_piece,
         .on_frame_recv_end_callback = on_frame_end,
+        .genmask_callback = on_mask,
     };
 
     if (w->ctx)
         return;
-    if (wslay_event_context_server_init(&w->ctx, &callbacks, w) != 0)
+    if ((w->client ? wslay_event_context_client_init(&w->ctx, &callbacks, w)
+                   : wslay_event_context_server_init(&w->ctx, &callbacks, w)) != 0)
         abort(); /* only memory can be missing */
     wslay_event_config_set_no_buffering(w->ctx, 1);
 }
@@ -185,7 +208,7 @@ static void put_answers(struct websocket *w, const struct buf *answers, struct b
     size_t at = 0;
 
     while (at < answers->len && (frames[at] & 15) != WSLAY_CONNECTION_CLOSE)
-        at += 2U + frames[at + 1]; /* control frames are short */
+        at += 2U + (frames[at + 1] & 0x7fU) + (w->client ? 4U : 0U); /* control frames are short */
     buf_append(wire, answers->data, at);
     buf_append(&w->goodbye, answers->data + at, answers->len - at);
 }

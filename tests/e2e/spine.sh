@@ -5,6 +5,8 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
+# shellcheck source=tests/support/node_image.sh
+. tests/support/node_image.sh
 setup_private
 vm=e2e-$$
 sensor_image=sandbox.berth.internal:5000/berth-sensor:latest
@@ -49,8 +51,9 @@ guest_docker() { # METHOD PATH
     guest curl -sf --max-time 60 --unix-socket /run/docker.sock -X "$1" "http://d/v1.41$2"
 }
 
-deploy() { # MODULES-JSON
-    jq -n --argjson modules "$1" '{modulesContent: {
+deploy() { # MODULES-JSON [ROUTES-JSON]
+    local routes=${2:-}
+    jq -n --argjson modules "$1" --argjson routes "${routes:-null}" '{modulesContent: {
         "$edgeAgent": {"properties.desired": {schemaVersion: "1.1",
             runtime: {type: "docker", settings: {minDockerVersion: "v1.25"}},
             systemModules: {
@@ -58,7 +61,7 @@ deploy() { # MODULES-JSON
                 edgeHub: {type: "docker", status: "running", restartPolicy: "always",
                     settings: {image: "mcr.microsoft.com/azureiotedge-hub:1.5", createOptions: "{}"}}},
             modules: $modules}},
-        "$edgeHub": {"properties.desired": {schemaVersion: "1.1", routes: {}, storeAndForwardConfiguration: {timeToLiveSecs: 7200}}}}}' >"$work/manifest.json"
+        "$edgeHub": {"properties.desired": {schemaVersion: "1.1", routes: ($routes // {}), storeAndForwardConfiguration: {timeToLiveSecs: 7200}}}}}' >"$work/manifest.json"
     berth sandbox deploy "$work/manifest.json"
 }
 sensor() { # ENV-JSON: one module of the sample image
@@ -149,6 +152,30 @@ check 'a missing image is explained' wait_until 120 missing_explained
 echo "# $(missing_explained)"
 module_gone() { ! field ".modules[] | select(.name == \"$second\") | .name"; }
 check 'a module that left the deployment is removed' wait_until 60 module_gone
+
+# ------------------------------------------------------------------------------------- Microsoft's SDK, unmodified, in the guest
+sdk_image() {
+    local options
+    tests/support/sdk.sh install >"$work/sdk.log" 2>&1 || { tail -n 3 "$work/sdk.log"; return 1; }
+    node_rootfs "$work/node.tar" "$PWD/build/sdk/node_modules" tests/sdk/edge_module.js
+    mapfile -t options < <(ssh_options)
+    # shellcheck disable=SC2029 # expanded here on purpose
+    gzip -1 <"$work/node.tar" | ssh "${options[@]}" berth@127.0.0.1 "curl -sf --max-time 300 --unix-socket /run/docker.sock -X POST \
+        -H 'Content-Type: application/x-tar' -T - 'http://d/v1.41/images/create?$(node_import_query localhost/sdk 1)'"
+    rm "$work/node.tar"
+}
+sdk_module() { # ENV-JSON
+    sensor "$1" | jq -c '.settings.image = "localhost/sdk:1" | .imagePullPolicy = "never"'
+}
+sdk_logged() { berth logs --tail 300 "$1" 2>/dev/null | grep -q -- "$2"; }
+check 'an image with the SDK is made in the guest' sdk_image
+# shellcheck disable=SC2016 # the cloud is called so
+check 'two modules with the SDK are deployed' deploy "{\"$first\": $(sensor '{}'), \"source\": $(sdk_module '{"ROLE": "source", "COUNT": "200"}'), \"sink\": $(sdk_module '{"ROLE": "sink"}')}" \
+    '{"in": "FROM /messages/modules/source/outputs/out INTO BrokeredEndpoint(\"/modules/sink/inputs/in\")", "up": "FROM /messages/* INTO $upstream"}'
+check 'they connect with what the runtime gives them' wait_until 240 sdk_logged sink 'ready sink'
+check 'two hundred messages go from an output to an input' wait_until 120 sdk_logged sink 'got in 200 1'
+check 'a module that speaks through the edge hub answers a method' wait_until 60 eval \
+    "berth sandbox invoke --payload '{\"a\":1}' '$vm/sink' echo | grep -q echo"
 
 # ------------------------------------------------------------------------------------- faults
 engine_pid() { sed -n 's/.*listens, pid \([0-9]*\).*/\1/p' "$BERTH_STATE_DIR/engine.log" | tail -n 1; }

@@ -1,5 +1,5 @@
 /* MQTT packets as any peer may send them. */
-#include "vm/guest/hub/mqtt_packet.h"
+#include "core/io/mqtt_packet.h"
 
 #include <assert.h>
 #include <stdint.h>

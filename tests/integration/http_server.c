@@ -1,10 +1,11 @@
-/* The HTTP server on a unix socket, spoken to byte by byte: what clients do wrong, slowly, or all
- * at once. The server runs in a child. */
+/* The HTTP server on a unix socket and a plain port, spoken to byte by byte: what clients do wrong,
+ * slowly, or all at once. The server runs in a child. */
 #include "core/io/http_server.h"
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 
 static char dir[] = "/tmp/berth-http-XXXXXX";
 static char path[64];
+static uint16_t port;
 static int failures;
 
 /* ------------------------------------------------------------------------------------------ server
@@ -119,7 +121,7 @@ static void serve(int ready)
         fprintf(stderr, "%s\n", err.msg);
         _exit(1);
     }
-    if (write(ready, "r", 1) != 1)
+    if (http_server_listen_tcp(s, "127.0.0.1", port, &err) < 0 || write(ready, "r", 1) != 1)
         _exit(1);
     close(ready);
     uv_run(&loop, UV_RUN_DEFAULT);
@@ -140,6 +142,33 @@ static int dial(void)
         exit(1);
     }
     return fd;
+}
+
+static int dial_tcp(void)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0) {
+        perror("connect");
+        exit(1);
+    }
+    return fd;
+}
+
+/* One that nobody has just now. */
+static uint16_t free_port(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+        getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+        exit(1);
+    close(fd);
+    return ntohs(a.sin_port);
 }
 
 static void say_n(int fd, const char *text, size_t len)
@@ -366,6 +395,19 @@ static void test_peer(void)
     expect("the handler learns who calls", "GET /pid HTTP/1.1\r\n\r\n", text, 1);
 }
 
+static void test_tcp(void)
+{
+    auto_buf struct buf seen = {0};
+    int fd = dial_tcp();
+
+    say(fd, "POST /echo HTTP/1.1\r\nContent-Length: 5\r\n\r\nplain");
+    report("a plain port answers as the socket does", hear(fd, &seen, "\r\n\r\nplain", 1), &seen);
+    buf_clear(&seen);
+    say(fd, "GET /pid HTTP/1.1\r\n\r\n");
+    report("its callers have no process that is known", hear(fd, &seen, "\r\n\r\n0", 1), &seen);
+    close(fd);
+}
+
 static void test_half_close(void)
 {
     auto_buf struct buf seen = {0};
@@ -486,6 +528,7 @@ int main(void)
     if (!mkdtemp(dir))
         return 1;
     snprintf(path, sizeof(path), "%s/http.sock", dir);
+    port = free_port();
 
     pid_t child = start();
 
@@ -498,6 +541,7 @@ int main(void)
     test_bad();
     test_paths();
     test_peer();
+    test_tcp();
     test_half_close();
     test_stream();
     test_crowd();

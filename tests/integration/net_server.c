@@ -255,6 +255,103 @@ static void test_written_while_sending(void)
     end(s);
 }
 
+/* Two servers of one loop: as the one sends, it writes to a connection of the other, whose own
+ * turn may be over. */
+static bool flush_writes(void *arg)
+{
+    struct owner *o = arg;
+
+    if (o->flushes++ == 0)
+        (void)net_conn_write(other, "late", 4);
+    return true;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+static void on_heard(uv_poll_t *heard, int status, int events)
+{
+    (void)status, (void)events;
+    uv_stop(heard->loop);
+}
+
+static void test_written_by_another(const char *name, bool made_first)
+{
+    static struct net_server_events events;
+    struct owner first = {.name = "first"};
+    struct owner second = {.name = "second", .flushes = 1};
+    uv_timer_t timer;
+    uv_poll_t heard;
+    char got[5] = "";
+
+    events = second_events;
+    events.before_flush = flush_writes;
+
+    struct net_server *writer =
+        made_first ? net_server_new(&loop, &limits, &events, &second) : NULL;
+    struct net_server *s = serve(&first);
+    auto_peer struct peer hears = peer_unix(path);
+
+    peer_puts(&hears, "stay");
+    (void)peer_hears(&hears, "stay");
+    other = first.held[0].conn;
+    net_server_stop_listening(s);
+    if (!writer)
+        writer = net_server_new(&loop, &limits, &events, &second);
+    (void)net_server_listen_unix(writer, path, 0600, (uid_t)-1, (gid_t)-1, NULL);
+
+    auto_peer struct peer says = peer_unix(path);
+
+    for (int i = 0; i < 100 && net_server_connections(writer) < 1; i++)
+        (void)uv_run(&loop, UV_RUN_NOWAIT);
+    (void)uv_timer_init(&loop, &timer);
+    (void)uv_timer_start(&timer, on_timer, PEER_WAIT_MS, 0);
+    (void)uv_poll_init(&loop, &heard, hears.fd);
+    (void)uv_poll_start(&heard, UV_READABLE, on_heard);
+    second.flushes = 0;
+    peer_puts(&says, "word");
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    (void)!recv(hears.fd, got, 4, MSG_DONTWAIT);
+    report(name, uv_is_active((uv_handle_t *)&timer) && strcmp(got, "late") == 0, got);
+    uv_close((uv_handle_t *)&heard, NULL);
+    uv_close((uv_handle_t *)&timer, NULL);
+    net_server_free(writer);
+    end(s);
+}
+
+static void test_tcp(void)
+{
+    static const char nobodys[] = "192.0.2.1"; /* of documentation */
+    struct owner first = {.name = "first"};
+    struct net_server *s = serve(&first);
+    uint16_t port = free_port();
+    struct err err = {0};
+    bool ok = net_server_listen_tcp(s, "127.0.0.1", port, &err) == 0;
+    auto_peer struct peer p = peer_tcp(port);
+
+    peer_puts(&p, "word");
+    report("plain TCP carries what a unix socket carries", ok && peer_hears(&p, "word"), err.msg);
+    report("and tells who is there",
+           first.n == 1 && !strncmp(net_conn_peer_text(first.held[0].conn), "127.0.0.1:", 10) &&
+               net_conn_peer_pid(first.held[0].conn) == 0,
+           buf_str(&story));
+
+    ok = net_server_listen_tcp(s, "127.0.0.1", port, &err) < 0 && err.kind == ERR_EXISTS;
+    report("a taken port is told from other faults", ok && strstr(err.msg, "is taken"), err.msg);
+    ok = net_server_listen_tcp(s, "localhost", port, &err) < 0 && err.kind == ERR_INVALID;
+    report("a name is no address", ok, err.msg);
+    ok = net_server_listen_tcp(s, nobodys, port, &err) < 0 && err.kind != ERR_EXISTS;
+    net_server_set_free_bind(s);
+    err.msg[0] = '\0';
+    ok = net_server_listen_tcp(s, nobodys, port, &err) == 0 && ok;
+    ok = net_server_listen_tcp(s, "2001:db8::1", port, &err) == 0 && ok;
+    report("an address that is not here yet can be listened on, where that was asked for", ok,
+           err.msg);
+    end(s);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -266,6 +363,9 @@ int main(void)
     test_refusal();
     test_once();
     test_written_while_sending();
+    test_written_by_another("what another server's turn writes is not left to wait", true);
+    test_written_by_another("nor where that one's turn comes later", false);
+    test_tcp();
     (void)uv_loop_close(&loop);
     buf_done(&story);
     (void)rmdir(dir);

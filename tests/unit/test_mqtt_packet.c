@@ -1,4 +1,4 @@
-#include "vm/guest/hub/mqtt_packet.h"
+#include "core/io/mqtt_packet.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

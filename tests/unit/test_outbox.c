@@ -404,6 +404,57 @@ Test(outbox, counts_each_queue)
     cr_expect_str_eq(counts, "$upstream:0:2 m/in:10:1 ");
 }
 
+static void name(void *arg, unsigned endpoint, const char *of)
+{
+    char *to = arg;
+
+    (void)sprintf(to + strlen(to), "%u=%s ", endpoint, of);
+}
+
+Test(outbox, forgets_endpoints_for_which_nothing_waits)
+{
+    const struct outbox_options options = {.wall_ms = wall_ms, .mono_ms = mono_ms};
+    char names[100] = "";
+
+    add_to("1", up, 10, -1);
+    add_to("2", module, 10, -1);
+    commit();
+    drain(up, true);
+    outbox_close(outbox);
+    cr_assert_eq(outbox_open(path, &options, &outbox, NULL), 0);
+    cr_expect_eq(outbox_endpoint(outbox, "new"), up, "its number is free");
+    outbox_each_endpoint(outbox, name, names);
+    cr_expect_str_eq(names, "0=new 1=m/in ");
+    add_to("3", up, 10, -1);
+    commit();
+    outbox_close(outbox);
+    cr_assert_eq(outbox_open(path, &options, &outbox, NULL), 0);
+    names[0] = '\0';
+    outbox_each_endpoint(outbox, name, names);
+    cr_expect_str_eq(names, "0=new 1=m/in ");
+    cr_expect_str_eq(drain(up, false), "3 ");
+    cr_expect_str_eq(drain(module, false), "2 ");
+}
+
+Test(outbox, reads_again_what_it_handed_out)
+{
+    struct outbox_item first, second;
+    struct edge_message again;
+
+    add_to("1", up, 10, -1);
+    add_to("2", up, 10, -1);
+    commit();
+    cr_assert_eq(outbox_next(outbox, up, &first, NULL), 1);
+    cr_assert_eq(outbox_next(outbox, up, &second, NULL), 1);
+    cr_assert_eq(outbox_get(outbox, &first.ref, &again, NULL), 1);
+    cr_expect_eq(again.id, first.ref.id);
+    cr_expect_arr_eq(again.body, "1", 2);
+    cr_expect_str_eq(again.bag, "k=v");
+    cr_expect_str_eq(again.output, "o");
+    cr_assert_eq(outbox_drop(outbox, up, NULL), 0);
+    cr_expect_eq(outbox_get(outbox, &first.ref, &again, NULL), 0);
+}
+
 Test(outbox, is_for_its_owner_and_for_one_process)
 {
     struct outbox *second = NULL;

@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/agent_metrics.h"
 #include "vm/guest/edged/agent_state.h"
 #include "vm/guest/edged/operation.h"
 #include "vm/guest/edged/twin.h"
@@ -19,6 +20,7 @@ struct agent {
     uv_loop_t *loop;
     struct docker *docker;
     struct workload *workload;
+    struct meters *meters;
     const struct config *config;
     const struct device *device; /* NULL: not known yet */
     struct containers *containers;
@@ -32,6 +34,7 @@ struct agent {
     bool purging;   /* them */
     struct deployment deployment;
     bool deployed;
+    uint64_t deploying_ms; /* monotonic: since when what was deployed is made so; 0: it is */
     uint64_t seen_version;
     enum deployment_code code; /* of what was last seen; DEPLOYMENT_OK: it is in force */
     char problem[400];
@@ -107,6 +110,13 @@ static void on_step(void *arg, const char *name, const char *activity)
     a->changed(a->arg);
 }
 
+static void on_command(void *arg, const char *name, const char *command, uint64_t ms)
+{
+    struct agent *a = arg;
+    const struct module_spec *spec = deployment_find(&a->deployment, name);
+    agent_metrics_command(a->meters, name, spec && spec->version ? spec->version : "", command, ms);
+}
+
 static void remove_operation(struct agent *a, struct operation *op)
 {
     for (size_t i = 0; i < a->n_ops; i++) {
@@ -147,7 +157,8 @@ static void on_end(void *arg, struct operation *op, const struct err *err)
 
 static void begin(struct agent *a, const struct plan_item *item)
 {
-    static const struct operation_events events = {.on_step = on_step, .on_end = on_end};
+    static const struct operation_events events = {
+        .on_step = on_step, .on_command = on_command, .on_end = on_end};
     struct module_track *track = track_of(a, item->name);
     if (!track)
         return;
@@ -195,6 +206,23 @@ static void end_purge(struct agent *a)
         agent_desire(a, waiting);
 }
 
+/* Nothing is left to do, and nothing failed. */
+static void count_deployment(struct agent *a)
+{
+    uint64_t now_ms = clock_mono_ms();
+    if (!a->deploying_ms || a->plan.n || a->n_ops || a->summary[0])
+        return;
+    meter_observe(agent_metrics_of(a->meters, AGENT_DEPLOYMENT_TIME, NULL),
+                  (double)(now_ms - a->deploying_ms) / 1000, now_ms);
+    a->deploying_ms = 0;
+}
+
+static bool is_wanted(const void *arg, const char *name)
+{
+    const struct agent *a = arg;
+    return deployment_find(&a->deployment, name) || containers_find(a->containers, name);
+}
+
 static void on_pass(uv_timer_t *timer)
 {
     struct agent *a = timer->data;
@@ -215,6 +243,9 @@ static void on_pass(uv_timer_t *timer)
         if (!containers_looking(a->containers, item->name) && !earlier_busy(a, item->order))
             begin(a, item);
     }
+    count_deployment(a);
+    if (!a->n_ops && !a->purging)
+        workload_drop_identities(a->workload, is_wanted, a);
     if (a->plan.wake_ms)
         pass_in(a, a->plan.wake_ms > now_ms ? a->plan.wake_ms - now_ms : 0);
 }
@@ -305,6 +336,7 @@ void agent_desire(struct agent *a, const cJSON *desired)
                  a->deployment.n_modules);
         save(a);
         cancel_outdated(a);
+        a->deploying_ms = clock_mono_ms();
         pass_in(a, 0);
     }
     a->changed(a->arg);
@@ -313,6 +345,11 @@ void agent_desire(struct agent *a, const cJSON *desired)
 void agent_use_workload(struct agent *a, struct workload *workload)
 {
     a->workload = workload;
+}
+
+void agent_use_meters(struct agent *a, struct meters *meters)
+{
+    a->meters = meters;
 }
 
 void agent_begin(struct agent *a, const struct device *device)
@@ -381,9 +418,10 @@ void agent_free(struct agent *a)
 
 /* ------------------------------------------------------------------------------- views */
 
-static void view_state(struct module_view *v, const struct module_track *track)
+void module_view_fill(struct module_view *v, const struct module_track *track)
 {
     static const struct restart_track none = {0};
+    v->activity = v->problem = "";
     v->raw = v->status = v->container ? container_status(v->container) : STATUS_UNKNOWN;
     if (track) {
         v->activity = track->activity;
@@ -401,18 +439,19 @@ static void view_state(struct module_view *v, const struct module_track *track)
     v->status = verdict.status;
     if (verdict.step == RESTART_STEP_AGAIN && !v->next_ms)
         v->next_ms = verdict.at_ms;
+    if (v->status == STATUS_FAILED && v->restarts >= RESTART_MAX)
+        v->next_ms = 0; /* given up */
 }
 
 static struct module_view view_of(const struct agent *a, const char *name,
                                   const struct module_spec *spec, const struct container *c)
 {
-    struct module_view v = {
-        .name = name, .spec = spec, .container = c, .activity = "", .problem = ""};
+    struct module_view v = {.name = name, .spec = spec, .container = c};
     const struct module_track *track = NULL;
     for (size_t i = 0; i < a->n_tracks; i++)
         if (str_eq(a->tracks[i].name, name))
             track = &a->tracks[i];
-    view_state(&v, track);
+    module_view_fill(&v, track);
     return v;
 }
 

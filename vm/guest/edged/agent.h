@@ -10,6 +10,7 @@
 #include "vm/guest/edged/plan.h"
 
 struct agent;
+struct meters;
 struct workload;
 
 /* STATE_DIR exists. CHANGED is called whenever the report or the list of modules may have changed.
@@ -18,8 +19,9 @@ struct agent *agent_new(uv_loop_t *loop, struct docker *docker, const struct con
                         const char *state_dir, void (*changed)(void *arg), void *arg);
 void agent_free(struct agent *a); /* leaves the containers as they are */
 
-/* Before agent_begin(); outlives the agent. */
+/* Before agent_begin(); both outlive the agent. */
 void agent_use_workload(struct agent *a, struct workload *workload);
+void agent_use_meters(struct agent *a, struct meters *meters);
 
 /* Once, as soon as the device is known; DEVICE outlives the agent. Goes on with what the device did
  * before. Containers that were made for another device are removed first. A state file that cannot
@@ -42,6 +44,9 @@ struct module_view {
     uint64_t restarted_ms;
     uint64_t next_ms; /* of the next attempt; 0: none is planned */
 };
+/* The rest of VIEW, which has spec and container, from what is remembered of the module (NULL:
+ * nothing). */
+void module_view_fill(struct module_view *view, const struct module_track *track);
 size_t agent_modules(const struct agent *a, struct module_view *views, size_t max);
 bool agent_module(const struct agent *a, const char *name, struct module_view *ret_view);
 

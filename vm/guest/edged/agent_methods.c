@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/agent_metrics.h"
 #include "vm/guest/edged/method_private.h"
 #include "vm/guest/edged/method_request.h"
 
@@ -43,7 +44,8 @@ static void ping(struct agent_methods *m, const char *rid, const cJSON *payload)
     method_answer(m, rid, 200, NULL);
 }
 
-/* An engine call that goes on after the methods' end: half a restart helps nobody. */
+/* An engine call, or the edge hub's part, that goes on after the methods' end: half a restart helps
+ * nobody. */
 struct method_restart {
     struct agent_methods *m; /* NULL: ended */
     struct method_restart *next;
@@ -61,7 +63,8 @@ static void on_restarted(void *arg, int status, const cJSON *json, const struct 
         while (*at != r)
             at = &(*at)->next;
         *at = r->next;
-        agent_release(m->c.agent, r->name);
+        if (!str_eq(r->name, EDGE_HUB_NAME))
+            agent_release(m->c.agent, r->name);
         struct err why;
         if (err) { /* whatever the engine found: not the caller's fault */
             err_set(&why, ERR_REMOTE, "%s: %s", r->name, err->msg);
@@ -76,13 +79,25 @@ static void on_restarted(void *arg, int status, const cJSON *json, const struct 
     free(r);
 }
 
-static void restart_container(struct agent_methods *m, const char *rid, const char *name)
+static void on_hub_restarted(void *arg, const struct err *err)
 {
-    auto_buf struct buf target = {0};
+    on_restarted(arg, 0, NULL, err);
+}
+
+static struct method_restart *restart_new(struct agent_methods *m, const char *rid,
+                                          const char *name)
+{
     struct method_restart *r = xcalloc(1, sizeof(*r));
     *r = (struct method_restart){.m = m, .next = m->restarts, .rid = xstrdup(rid)};
     STR_SET(r->name, name);
     m->restarts = r;
+    return r;
+}
+
+static void restart_container(struct agent_methods *m, const char *rid, const char *name)
+{
+    auto_buf struct buf target = {0};
+    struct method_restart *r = restart_new(m, rid, name);
     agent_hold(m->c.agent, name);
     buf_printf(&target, "/containers/%s/restart", name);
     (void)docker_post(m->c.docker, buf_str(&target), NULL, on_restarted, r);
@@ -98,6 +113,9 @@ static void restart_module(struct agent_methods *m, const char *rid, const cJSON
     } else if (str_eq(id, METHOD_AGENT)) {
         method_answer(m, rid, 200, NULL);
         m->c.restart(m->c.arg);
+    } else if (str_eq(id, EDGE_HUB_NAME) && edge_hub_view(m->c.hub, &view)) {
+        (void)edge_hub_act(m->c.hub, EDGE_HUB_RESTART, on_hub_restarted,
+                           restart_new(m, rid, EDGE_HUB_NAME));
     } else if (!agent_module(m->c.agent, id, &view) || !view.container) {
         char shown[160];
         str_sanitise_to(shown, sizeof(shown), id);
@@ -159,6 +177,7 @@ void agent_methods_call(struct agent_methods *m, const char *name, const char *r
         if (strcasecmp(methods[i].name, name) != 0)
             continue;
         log_info("method", "%s", methods[i].name);
+        meter_add(agent_metrics_of(m->c.meters, AGENT_METHODS, methods[i].name), 1);
         auto_json cJSON *json = len ? json_parse(payload, len, NULL) : NULL;
         methods[i].fn(m, rid, json);
         return;

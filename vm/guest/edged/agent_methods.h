@@ -4,6 +4,7 @@
 #define BERTH_EDGED_AGENT_METHODS_H
 
 #include "vm/guest/edged/agent.h"
+#include "vm/guest/edged/edge_hub.h"
 #include "vm/guest/edged/edged.h"
 
 struct agent_methods;
@@ -15,6 +16,8 @@ struct agent_methods_context {
     const struct edged_options *options; /* where things are, for the support bundle */
     const struct device *device;
     struct agent *agent;
+    struct meters *meters;
+    struct edge_hub *hub;
     /* Once for each call; an empty BODY is an answer without payload. */
     void (*answer)(void *arg, const char *rid, int status, const char *body, size_t len);
     void (*restart)(void *arg); /* this process */

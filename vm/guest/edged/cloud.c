@@ -1,12 +1,13 @@
-/* See cloud.h. Steps: device (provisioning) -> its agent's identity (REST) -> name look-up -> MQTT
- * connect -> twin. Paho resolves names under a lock that would hold up the loop; so a name is only
- * handed to it when it was just found to resolve. */
+/* See cloud.h. Steps: device (provisioning) -> its agent's identity (REST) -> MQTT connect -> twin.
+ */
 #include "vm/guest/edged/cloud_private.h"
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/io/tls_stream.h"
+#include "core/io/websocket_stream.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #define MODULE           IDENTITY_AGENT
 #define MQTT_PORT        8883
+#define WEBSOCKET_PATH   "/$iothub/websocket"
 #define API_VERSION      "2021-04-12"
 #define KEEP_ALIVE_S     240
 #define TOKEN_S          3600
@@ -132,7 +134,7 @@ static int open_mqtt(struct cloud *c, struct err *err)
     const struct sas_signer signer = {keys_signer_sign, &key};
     if (sas_make_with(&signer, resource, clock_wall_ms() / 1000 + TOKEN_S, NULL, &token, err) < 0)
         return -1;
-    return mqtt_open(c->mqtt, &token, err);
+    return mqtt_client_open(c->mqtt, &token, err);
 }
 
 static void connect_now(struct cloud *c)
@@ -141,40 +143,6 @@ static void connect_now(struct cloud *c)
     c->step = STEP_CONNECT;
     if (open_mqtt(c, &err) < 0)
         attempt_failed(c, &err);
-}
-
-static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *addresses)
-{
-    struct cloud *c = req->data;
-    free(req);
-    if (addresses)
-        uv_freeaddrinfo(addresses);
-    if (!c)
-        return; /* freed meanwhile */
-    c->resolving = NULL;
-    if (status == 0) {
-        connect_now(c);
-        return;
-    }
-    struct err err;
-    err_set(&err, ERR_UNREACHABLE, "the name %s cannot be resolved: %s", c->device.hub,
-            uv_strerror(status));
-    err_hint(&err, "check DNS and the network");
-    attempt_failed(c, &err);
-}
-
-static void resolve(struct cloud *c)
-{
-    c->step = STEP_RESOLVE;
-    if (*c->o.config->proxy) { /* names are the proxy's business */
-        connect_now(c);
-        return;
-    }
-    c->resolving = xcalloc(1, sizeof(*c->resolving));
-    c->resolving->data = c;
-    int status = uv_getaddrinfo(c->loop, c->resolving, on_resolved, c->device.hub, NULL, NULL);
-    if (status < 0)
-        on_resolved(c->resolving, status, NULL);
 }
 
 static void on_identity(void *arg, const char *generation, const struct err *err)
@@ -188,7 +156,7 @@ static void on_identity(void *arg, const char *generation, const struct err *err
     if (err)
         attempt_failed(c, err);
     else
-        resolve(c);
+        connect_now(c);
 }
 
 static int bind_device(struct cloud *c, const struct device *device, struct err *err);
@@ -226,7 +194,7 @@ static void on_open(void *arg)
     (void)uv_timer_start(c->timer, on_timer, RENEW_MS, 0);
     if (cloud_twin_subscribe(c, &err) < 0) {
         log_warn("cloud", "%s", err.msg);
-        mqtt_close(c->mqtt);
+        mqtt_client_close(c->mqtt);
         return;
     }
     set_word(c, CLOUD_CONNECTED, NULL);
@@ -258,7 +226,7 @@ static void on_timer(uv_timer_t *timer)
         log_info("cloud", "renewing the token");
         c->step = STEP_RENEW;
         cloud_twin_reset(c);
-        mqtt_close(c->mqtt);
+        mqtt_client_close(c->mqtt);
     }
 }
 
@@ -272,23 +240,31 @@ static uv_timer_t *timer_new(struct cloud *c)
     return timer;
 }
 
-static struct mqtt *make_mqtt(struct cloud *c, struct err *err)
+static int make_mqtt(struct cloud *c, struct err *err)
 {
-    static const struct mqtt_events events = {on_open, cloud_twin_message, on_close};
+    static const struct mqtt_client_events events = {
+        .on_open = on_open, .on_message = cloud_twin_message, .on_close = on_close};
     const struct device *d = &c->device;
     auto_free char *client_id = xasprintf("%s/" MODULE, d->id);
     auto_free char *username =
         xasprintf("%s/%s/" MODULE "/?api-version=" API_VERSION, d->hub, d->id);
-    const struct mqtt_options options = {
+    c->dialer = dialer_tls_new(c->loop, c->o.config->trust_bundle, c->o.config->proxy, err);
+    if (!c->dialer)
+        return -1;
+    if (c->o.config->websocket)
+        c->websocket = dialer_websocket_new(c->dialer, WEBSOCKET_PATH, "mqtt");
+    const struct mqtt_client_options options = {
+        .dialer = c->websocket ? c->websocket : c->dialer,
         .host = d->hub,
-        .port = d->port ? d->port : MQTT_PORT,
+        .port = c->websocket ? c->o.https_port
+                : d->port    ? d->port
+                             : MQTT_PORT,
         .client_id = client_id,
         .username = username,
-        .ca_file = c->o.config->trust_bundle,
-        .proxy = c->o.config->proxy,
         .keep_alive_s = KEEP_ALIVE_S,
     };
-    return mqtt_new(c->loop, &options, &events, c, err);
+    c->mqtt = mqtt_client_new(c->loop, &options, &events, c);
+    return 0;
 }
 
 /* From now on the device stays the same until the end of this process. */
@@ -303,12 +279,13 @@ static int bind_device(struct cloud *c, const struct device *device, struct err 
         .https_port = c->o.https_port,
         .state_dir = c->o.state_dir,
     };
-    c->mqtt = make_mqtt(c, err);
-    if (c->mqtt)
+    if (make_mqtt(c, err) == 0)
         c->identity = identity_new(c->loop, &options, err);
     if (c->identity)
         return 0;
-    mqtt_free(steal(c->mqtt));
+    mqtt_client_free(steal(c->mqtt));
+    dialer_websocket_free(steal(c->websocket));
+    dialer_tls_free(steal(c->dialer));
     c->device = (struct device){0};
     return -1;
 }
@@ -346,11 +323,9 @@ void cloud_free(struct cloud *c)
 {
     if (!c)
         return;
-    if (c->resolving) {
-        c->resolving->data = NULL;
-        (void)uv_cancel((uv_req_t *)c->resolving);
-    }
-    mqtt_free(c->mqtt);
+    mqtt_client_free(c->mqtt);
+    dialer_websocket_free(c->websocket);
+    dialer_tls_free(c->dialer);
     identity_free(c->identity);
     provisioning_free(c->provisioning);
     uv_close((uv_handle_t *)c->timer, on_closed);

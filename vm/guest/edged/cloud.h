@@ -54,7 +54,7 @@ struct cloud_options {
 /* What is borrowed outlives it. NULL with ERR where proxy, certificate or keys cannot be used. */
 struct cloud *cloud_new(uv_loop_t *loop, const struct cloud_options *options,
                         const struct cloud_events *events, void *arg, struct err *err);
-void cloud_free(struct cloud *c); /* says goodbye to the hub where connected; may take a second */
+void cloud_free(struct cloud *c); /* says goodbye to the hub where connected */
 
 /* NULL as long as it is not known; after cloud_new() already where it is from before. */
 const struct device *cloud_device(const struct cloud *c);

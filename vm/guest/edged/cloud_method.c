@@ -29,6 +29,7 @@ void cloud_answer(struct cloud *c, const char *rid, int status, const char *body
     struct err err;
     auto_buf struct buf topic = {0};
     buf_printf(&topic, "$iothub/methods/res/%d/?$rid=%s", status, rid);
-    if (c->step == STEP_ONLINE && mqtt_publish(c->mqtt, buf_str(&topic), body, len, &err) < 0)
+    if (c->step == STEP_ONLINE &&
+        mqtt_client_publish(c->mqtt, buf_str(&topic), body, len, 0, NULL, &err) < 0)
         log_warn("cloud", "%s", err.msg);
 }

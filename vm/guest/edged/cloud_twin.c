@@ -12,7 +12,7 @@ int cloud_twin_subscribe(struct cloud *c, struct err *err)
 {
     static const char *const topics[] = {
         "$iothub/twin/res/#", "$iothub/twin/PATCH/properties/desired/#", "$iothub/methods/POST/#"};
-    return mqtt_subscribe(c->mqtt, topics, (int)ARRAY_LEN(topics), err);
+    return mqtt_client_subscribe(c->mqtt, topics, ARRAY_LEN(topics), 0, err);
 }
 
 void cloud_twin_reset(struct cloud *c)
@@ -41,7 +41,7 @@ static unsigned next_rid(struct cloud *c)
 static bool send_message(struct cloud *c, const char *topic, const void *data, size_t len)
 {
     struct err err;
-    if (mqtt_publish(c->mqtt, topic, data, len, &err) == 0)
+    if (mqtt_client_publish(c->mqtt, topic, data, len, 0, NULL, &err) == 0)
         return true;
     log_warn("cloud", "%s", err.msg);
     return false;
@@ -122,9 +122,10 @@ static void on_report_answer(struct cloud *c, unsigned status, const char *data,
     c->events->on_reported(c->arg, status < 300);
 }
 
-void cloud_twin_message(void *arg, const char *topic, const char *data, size_t len)
+void cloud_twin_message(void *arg, const char *topic, const char *data, size_t len, uint16_t id)
 {
     struct cloud *c = arg;
+    (void)id; /* all of QoS 0 */
     unsigned status = 0, rid = 0;
     if (cloud_method_message(c, topic, data, len))
         return;

@@ -114,7 +114,10 @@ struct config {
     char hostname[256];                 /* of this device, for modules; default: the machine's */
     char trust_bundle[CONFIG_PATH_MAX]; /* PEM file with more trusted CAs; empty: none */
     char proxy[512];                    /* https_proxy of [agent.env]; empty: none */
+    bool websocket;                     /* UpstreamProtocol of [agent.env] */
     char log_level[16];                 /* RuntimeLogLevel of [agent.env]; empty: not said */
+    bool metrics;                       /* MetricsEnabled of [agent.env]; true by default */
+    uint64_t metrics_every_s;           /* PerformanceMetricsUpdateFrequency */
     char agent_image[256];              /* [agent.config]; this process stands for it */
     struct config_edge_ca edge_ca;
     struct config_images images;
@@ -137,6 +140,9 @@ int config_parse(const char *text, size_t len, struct config *ret, struct err *e
 int config_load(const char *path, struct config *ret, struct err *err);
 void config_done(struct config *c); /* wipes the secrets; all zero is fine */
 #define auto_config ATTR_CLEANUP(config_done)
+
+/* Whether UpstreamProtocol WORD means HTTPS's port: of AMQP's words the counterpart is taken. */
+bool config_wants_websocket(const char *word);
 
 /* Whether HOSTNAME suits a device on a machine of that name. ERR_INVALID: it works, but modules or
  * downstream devices may stumble. */

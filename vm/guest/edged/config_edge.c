@@ -7,9 +7,12 @@
 #include "vm/guest/edged/duration.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define DAY_S    86400
 #define DAYS_MAX 36500
+
+#define METRICS_EVERY_MIN_S 10U
 
 #define FIELD(field) CONFIG_FIELD(struct config, field)
 
@@ -77,6 +80,11 @@ static int check_table(void *base, const struct toml *value, struct err *err)
 
 /* ------------------------------------------------------------------------------- agent */
 
+bool config_wants_websocket(const char *word)
+{
+    return strcasecmp(word, "MqttWs") == 0 || strcasecmp(word, "AmqpWs") == 0;
+}
+
 static int take_env(void *base, const struct toml *value, struct err *err)
 {
     struct config *c = base;
@@ -86,8 +94,19 @@ static int take_env(void *base, const struct toml *value, struct err *err)
         const struct config_pair *pair = &env.at[i];
         if (str_eq(pair->name, "https_proxy") && !str_copy(c->proxy, sizeof(c->proxy), pair->value))
             status = err_set(err, ERR_INVALID, "https_proxy is too long");
+        if (str_eq(pair->name, "UpstreamProtocol"))
+            c->websocket = config_wants_websocket(pair->value);
         if (str_eq(pair->name, "RuntimeLogLevel"))
             STR_SET(c->log_level, pair->value);
+        if (str_eq(pair->name, "MetricsEnabled"))
+            c->metrics = strcasecmp(pair->value, "false") != 0;
+        if (str_eq(pair->name, "PerformanceMetricsUpdateFrequency") &&
+            (!duration_timespan(pair->value, &c->metrics_every_s) ||
+             c->metrics_every_s < METRICS_EVERY_MIN_S))
+            status = err_set(err, ERR_INVALID,
+                             "PerformanceMetricsUpdateFrequency must be like \"00:05:00\" "
+                             "(hours, minutes, seconds), %u seconds at least",
+                             METRICS_EVERY_MIN_S);
     }
     config_pairs_done(&env);
     return status;

@@ -7,6 +7,7 @@
 #include "vm/guest/edged/deployment.h"
 #include "vm/guest/edged/workload.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -252,4 +253,43 @@ cJSON *create_options_body(const struct module_spec *spec, const struct create_c
 void create_options_add_generation(cJSON *body, const char *generation)
 {
     add_env(array_of(body, "Env"), "IOTEDGE_MODULEGENERATIONID", generation);
+}
+
+/* ------------------------------------------------------------------------------- hosts */
+
+static bool has_host(const cJSON *hosts, const char *name)
+{
+    const cJSON *item = NULL;
+    size_t len = strlen(name);
+    cJSON_ArrayForEach(item, hosts)
+    {
+        const char *text = cJSON_IsString(item) ? item->valuestring : "";
+        if (strncasecmp(text, name, len) == 0 && text[len] == ':')
+            return true;
+    }
+    return false;
+}
+
+static bool is_address(const char *name)
+{
+    unsigned char room[16];
+    return inet_pton(AF_INET, name, room) == 1 || inet_pton(AF_INET6, name, room) == 1;
+}
+
+void create_options_add_hosts(cJSON *body, const char *hostname, const char *address)
+{
+    const char *const names[] = {hostname, "edgeHub", "edgeAgent"};
+    cJSON *host = object_of(body, "HostConfig");
+    const char *mode = json_str(host, "NetworkMode", "");
+    if (str_eq(mode, "none") || str_starts(mode, "container:"))
+        return; /* it has no names of its own */
+    if (str_eq(mode, "host"))
+        address = "127.0.0.1";
+    cJSON *hosts = array_of(host, "ExtraHosts");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (!*names[i] || is_address(names[i]) || has_host(hosts, names[i]))
+            continue;
+        auto_free char *line = xasprintf("%s:%s", names[i], address);
+        json_push(hosts, cJSON_CreateString(line));
+    }
 }

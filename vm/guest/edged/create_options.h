@@ -38,6 +38,10 @@ struct create_context {
 
 /* The body of POST /containers/create for SPEC. The caller frees it. */
 cJSON *create_options_body(const struct module_spec *spec, const struct create_context *context);
+/* Lets the container in BODY find the edge hub: by HOSTNAME and by the names of the runtime's
+ * modules, which are at ADDRESS, or right here where it shares the machine's network. What
+ * createOptions says about a name stays. */
+void create_options_add_hosts(cJSON *body, const char *hostname, const char *address);
 /* Tells the container in BODY the generation of its module's identity. */
 void create_options_add_generation(cJSON *body, const char *generation);
 

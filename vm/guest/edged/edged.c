@@ -9,12 +9,15 @@
 #include "core/base/version.h"
 #include "vm/guest/edged/agent.h"
 #include "vm/guest/edged/agent_methods.h"
+#include "vm/guest/edged/agent_metrics.h"
 #include "vm/guest/edged/certs.h"
 #include "vm/guest/edged/cloud.h"
+#include "vm/guest/edged/edge_hub.h"
 #include "vm/guest/edged/gc.h"
 #include "vm/guest/edged/mgmt.h"
 #include "vm/guest/edged/notify.h"
 #include "vm/guest/edged/report.h"
+#include "vm/guest/edged/telemetry.h"
 #include "vm/guest/edged/twin.h"
 #include "vm/guest/edged/workload.h"
 
@@ -37,7 +40,9 @@ struct edged {
     struct docker *docker;
     struct workload *workload;
     struct agent *agent;
+    struct edge_hub *hub;
     struct agent_methods *methods;
+    struct telemetry *telemetry;
     struct gc *gc;
     struct cloud *cloud;
     struct mgmt *mgmt;
@@ -46,6 +51,7 @@ struct edged {
     uint64_t started_ms;
     bool changed; /* since the last difference was made */
     bool stopping;
+    bool told; /* the last report is with the hub, or cannot be */
     bool moved;
     bool outdated; /* the modules hold certificates of a former edge CA */
     uv_timer_t report_timer;
@@ -60,7 +66,7 @@ static void report_in(struct edged *e, uint64_t ms);
 
 static cJSON *difference(const struct edged *e)
 {
-    auto_json cJSON *report = report_build(e->agent, e->started_ms, !e->stopping);
+    auto_json cJSON *report = report_build(e->agent, e->hub, e->started_ms, !e->stopping);
     return twin_diff(e->twin.reported, report);
 }
 
@@ -93,16 +99,30 @@ static void report_in(struct edged *e, uint64_t ms)
         (void)uv_timer_start(&e->report_timer, on_report_timer, ms, 0);
 }
 
+/* Both, in any order, before this process ends: the last report, the end of the edge hub. */
+static void end_if_done(struct edged *e)
+{
+    if (e->stopping && e->told && !edge_hub_running(e->hub))
+        uv_stop(&e->loop);
+}
+
+static void farewell_said(struct edged *e)
+{
+    e->told = true;
+    end_if_done(e);
+}
+
 static void on_reported(void *arg, bool ok)
 {
     struct edged *e = arg;
     cJSON *sent = steal(e->sent);
+    agent_metrics_sync(telemetry_meters(e->telemetry), ok);
     if (ok && sent && e->twin.reported)
         e->twin.reported = twin_merge(e->twin.reported, sent);
     cJSON_Delete(sent);
     e->changed = e->changed || !ok;
     if (e->stopping)
-        uv_stop(&e->loop);
+        farewell_said(e);
     else
         report_in(e, ok ? REPORT_PAUSE_MS : REPORT_RETRY_MS);
 }
@@ -117,6 +137,13 @@ static void restart_outdated(struct edged *e)
     mgmt_restart_modules(e->mgmt);
 }
 
+static void report_soon(struct edged *e)
+{
+    e->changed = true;
+    if (!uv_is_active((uv_handle_t *)&e->report_timer))
+        report_in(e, REPORT_PAUSE_MS);
+}
+
 static void on_agent_changed(void *arg)
 {
     struct edged *e = arg;
@@ -124,9 +151,17 @@ static void on_agent_changed(void *arg)
     if (e->workload)
         workload_keep(e->workload, views, agent_modules(e->agent, views, ARRAY_LEN(views)));
     restart_outdated(e);
-    e->changed = true;
-    if (!uv_is_active((uv_handle_t *)&e->report_timer))
-        report_in(e, REPORT_PAUSE_MS);
+    telemetry_look(e->telemetry);
+    edge_hub_look(e->hub);
+    report_soon(e);
+}
+
+static void on_hub_changed(void *arg)
+{
+    struct edged *e = arg;
+    telemetry_look(e->telemetry);
+    report_soon(e);
+    end_if_done(e);
 }
 
 /* ------------------------------------------------------------------------------- twin */
@@ -135,7 +170,9 @@ static void on_twin(void *arg, const char *text, size_t len)
 {
     struct edged *e = arg;
     struct err err;
-    if (twin_set(&e->twin, text, len, &err) < 0) {
+    int status = twin_set(&e->twin, text, len, &err);
+    agent_metrics_sync(telemetry_meters(e->telemetry), status == 0);
+    if (status < 0) {
         log_warn("cloud", "%s", err.msg);
         return;
     }
@@ -150,7 +187,9 @@ static void on_patch(void *arg, const char *text, size_t len)
     struct edged *e = arg;
     struct err err;
     enum twin_change change;
-    if (twin_patch(&e->twin, text, len, &change, &err) < 0)
+    int status = twin_patch(&e->twin, text, len, &change, &err);
+    agent_metrics_sync(telemetry_meters(e->telemetry), status == 0);
+    if (status < 0)
         log_warn("cloud", "%s", err.msg);
     else if (change == TWIN_GAP)
         cloud_get_twin(e->cloud);
@@ -183,7 +222,9 @@ static void on_device(void *arg, const struct device *device)
     }
     e->device = *device;
     (void)uv_timer_start(&e->certs_timer, on_certs_timer, 0, 0);
+    telemetry_set_device(e->telemetry, &e->device);
     agent_begin(e->agent, &e->device);
+    edge_hub_begin(e->hub, &e->device);
 }
 
 static void on_method(void *arg, const char *name, const char *rid, const char *data, size_t len)
@@ -209,7 +250,7 @@ static void on_cloud_state(void *arg)
 
 static void on_farewell_late(uv_timer_t *timer)
 {
-    uv_stop(timer->loop);
+    farewell_said(timer->data);
 }
 
 /* The containers go on: an update of the runtime must not stop what runs on it. The hub is told
@@ -225,8 +266,9 @@ static void stop(struct edged *e)
     notify_systemd("STOPPING=1");
     (void)uv_timer_stop(&e->report_timer);
     auto_json cJSON *patch = e->twin.reported ? difference(e) : NULL;
+    edge_hub_close(e->hub);
     if (!patch || cloud_state(e->cloud).word != CLOUD_CONNECTED) {
-        uv_stop(&e->loop);
+        farewell_said(e);
         return;
     }
     json_print(&text, patch);
@@ -270,11 +312,41 @@ static void begin_methods(struct edged *e, const struct edged_options *o)
         .options = o,
         .device = &e->device,
         .agent = e->agent,
+        .meters = telemetry_meters(e->telemetry),
+        .hub = e->hub,
         .answer = on_method_answer,
         .restart = on_restart_asked,
         .arg = e,
     };
     e->methods = agent_methods_new(&context);
+}
+
+static void open_telemetry(struct edged *e, const char *state_dir)
+{
+    const struct telemetry_context context = {
+        .loop = &e->loop,
+        .docker = e->docker,
+        .config = e->config,
+        .state_dir = state_dir,
+        .started_ms = e->started_ms,
+    };
+    e->telemetry = telemetry_new(&context);
+}
+
+static void open_hub(struct edged *e, const struct edged_options *o)
+{
+    const struct edge_hub_context context = {
+        .loop = &e->loop,
+        .config = e->config,
+        .agent = e->agent,
+        .workload = e->workload,
+        .program = o->hub_program,
+        .state_dir = o->state_dir,
+        .https_port = o->https_port,
+        .changed = on_hub_changed,
+        .arg = e,
+    };
+    e->hub = edge_hub_new(&context);
 }
 
 static void on_list(void *arg, struct http_exchange *x)
@@ -327,10 +399,14 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
                            *e->config->engine_socket ? e->config->engine_socket : o->engine_socket);
     if (open_workload(e, o->state_dir, err) < 0)
         return -1;
+    open_telemetry(e, o->state_dir);
     e->agent = agent_new(&e->loop, e->docker, e->config, o->state_dir, on_agent_changed, e);
     e->gc = gc_new(&e->loop, e->docker, e->config, e->agent, o->state_dir);
+    open_hub(e, o);
     begin_methods(e, o);
     agent_use_workload(e->agent, e->workload);
+    agent_use_meters(e->agent, telemetry_meters(e->telemetry));
+    telemetry_begin(e->telemetry, e->agent, e->hub);
     e->cloud = cloud_new(&e->loop, &cloud, &events, e, err);
     if (!e->cloud)
         return -1;
@@ -342,6 +418,7 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
         .config = e->config,
         .device = &e->device,
         .agent = e->agent,
+        .hub = e->hub,
         .certs = e->certs,
         .cloud = e->cloud,
         .started_ms = e->started_ms,
@@ -369,8 +446,10 @@ static bool end(struct edged *e)
     mgmt_free(e->mgmt);
     agent_methods_free(e->methods);
     gc_free(e->gc);
+    edge_hub_free(e->hub);
     cloud_free(e->cloud);
     agent_free(e->agent);
+    telemetry_free(e->telemetry);
     workload_free(e->workload);
     twin_done(&e->twin);
     cJSON_Delete(e->sent);

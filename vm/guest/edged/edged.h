@@ -12,7 +12,8 @@ struct edged_options {
     const char *state_dir;
     const char *mgmt_socket;
     const char *engine_socket;
-    uint16_t https_port; /* of the hub's REST */
+    uint16_t https_port;     /* of the hub's REST */
+    const char *hub_program; /* berth-hub; absolute */
 };
 
 struct edged_end {

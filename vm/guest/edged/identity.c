@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define API_VERSION   "2017-11-08-preview"
+#define MANAGED_BY    "IotEdge" /* whoever looks at the cloud sees whose the identity is */
 #define RETRY_MS      3000
 #define QUESTIONS_MAX 128
 
@@ -192,6 +193,8 @@ static int put_body(const struct identity *id, struct buf *out, struct err *err)
     auto_json cJSON *json = cJSON_CreateObject();
     json_add_str(json, "moduleId", id->first->module);
     json_add_str(json, "deviceId", id->o.device->id);
+    if (id->first->module[0] != '$')
+        json_add_str(json, "managedBy", MANAGED_BY);
     if (id->kind == CALL_UPDATE) {
         if (module_key(id, "primary", &primary, err) < 0 ||
             module_key(id, "secondary", &secondary, err) < 0)
@@ -418,6 +421,11 @@ int identity_list(struct identity *id, identity_list_fn fn, void *arg, struct er
 const char *identity_generation(const struct identity *id, const char *module)
 {
     return module ? identity_cache_get(id->cache, module) : NULL;
+}
+
+const char *identity_known(const struct identity *id, size_t at)
+{
+    return identity_cache_at(id->cache, at);
 }
 
 struct identity *identity_new(uv_loop_t *loop, const struct identity_options *o, struct err *err)

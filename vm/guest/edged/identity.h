@@ -53,5 +53,7 @@ int identity_list(struct identity *id, identity_list_fn fn, void *arg, struct er
 
 /* What is known without asking: NULL where that is nothing. */
 const char *identity_generation(const struct identity *id, const char *module);
+/* The name of the module at place AT among those that are known; NULL behind the last one. */
+const char *identity_known(const struct identity *id, size_t at);
 
 #endif

@@ -99,6 +99,11 @@ const char *identity_cache_get(const struct identity_cache *c, const char *modul
     return i < c->n ? c->entries[i].generation : NULL;
 }
 
+const char *identity_cache_at(const struct identity_cache *c, size_t at)
+{
+    return at < c->n ? c->entries[at].module : NULL;
+}
+
 int identity_cache_set(struct identity_cache *c, const char *module, const char *generation,
                        struct err *err)
 {

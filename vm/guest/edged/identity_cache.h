@@ -21,6 +21,7 @@ struct identity_cache *identity_cache_load(const char *state_dir, const struct d
 void identity_cache_free(struct identity_cache *c); /* NULL is fine */
 
 const char *identity_cache_get(const struct identity_cache *c, const char *module); /* or NULL */
+const char *identity_cache_at(const struct identity_cache *c, size_t at); /* a name, or NULL */
 /* GENERATION NULL: forgets the module. Writes the file where anything changed. */
 int identity_cache_set(struct identity_cache *c, const char *module, const char *generation,
                        struct err *err);

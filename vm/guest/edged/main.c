@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
@@ -23,7 +24,8 @@
 static const char usage[] =
     "usage: berth-edged [--config FILE] [--state-dir DIR] [--mgmt-socket PATH] [--engine-socket "
     "PATH]\n"
-    "                   [--https-port N] [--log-level debug|info|warn|error]\n"
+    "                   [--https-port N] [--hub-program PATH] [--log-level "
+    "debug|info|warn|error]\n"
     "       berth-edged --check-config FILE\n"
     "       berth-edged --tpm-keys TCTI\n"
     "       berth-edged --version\n";
@@ -43,6 +45,7 @@ enum {
     ARG_MGMT,
     ARG_ENGINE,
     ARG_HTTPS,
+    ARG_HUB,
     ARG_LEVEL,
     ARG_CHECK,
     ARG_TPM,
@@ -55,6 +58,7 @@ static const struct option options[] = {
     {"mgmt-socket", required_argument, NULL, ARG_MGMT},
     {"engine-socket", required_argument, NULL, ARG_ENGINE},
     {"https-port", required_argument, NULL, ARG_HTTPS},
+    {"hub-program", required_argument, NULL, ARG_HUB},
     {"log-level", required_argument, NULL, ARG_LEVEL},
     {"check-config", required_argument, NULL, ARG_CHECK},
     {"tpm-keys", required_argument, NULL, ARG_TPM},
@@ -81,6 +85,9 @@ static bool take_argument(struct arguments *a, int which, const char *value)
     case ARG_HTTPS:
         a->options.https_port = str_to_u64(value, UINT16_MAX, &number) ? (uint16_t)number : 0;
         return a->options.https_port != 0;
+    case ARG_HUB:
+        a->options.hub_program = value;
+        return value[0] == '/';
     case ARG_LEVEL:
         a->level_given = true;
         return log_level_parse(value, &a->level, NULL) == 0;
@@ -175,6 +182,19 @@ static int show_tpm(const char *tcti)
     return EXIT_SUCCESS;
 }
 
+/* The edge hub's program is beside this one. */
+static const char *hub_program(void)
+{
+    static char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("berth-hub"));
+    path[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(path, '/');
+    if (!slash)
+        return "/usr/bin/berth-hub";
+    (void)str_copy(slash + 1, sizeof("berth-hub"), "berth-hub");
+    return path;
+}
+
 static int run(const struct arguments *a)
 {
     struct err err = {0};
@@ -206,7 +226,8 @@ int main(int argc, char **argv)
                     .state_dir = "/var/lib/berth/edged",
                     .mgmt_socket = "/run/iotedge/mgmt.sock",
                     .engine_socket = "/var/run/docker.sock",
-                    .https_port = 443},
+                    .https_port = 443,
+                    .hub_program = hub_program()},
     };
     if (!parse_arguments(argc, argv, &a)) {
         (void)fputs(usage, stderr);

@@ -199,10 +199,10 @@ static void on_log_end(void *arg, int status, const struct buf *body, const stru
         log_read(job);
 }
 
-static void read_own_log(struct method_job *job)
+static void read_own_log(struct method_job *job, enum agent_log which)
 {
     auto_buf struct buf frames = {0};
-    agent_log_recent(&job->query, &frames);
+    agent_log_recent(which, &job->query, &frames);
     (void)docker_frames_feed(&job->frames, frames.data, frames.len, NULL);
     log_read(job);
 }
@@ -245,8 +245,9 @@ static void next_module(struct method_job *job)
     job->query.timestamps = job->request.json;
     job->text = method_text_new(&options);
     docker_frames_init(&job->frames, DOCKER_MODE_DETECT, method_text_feed, job->text);
-    if (str_eq(module, METHOD_AGENT)) {
-        read_own_log(job);
+    bool hub = str_eq(module, EDGE_HUB_NAME);
+    if (hub || str_eq(module, METHOD_AGENT)) {
+        read_own_log(job, hub ? AGENT_LOG_HUB : AGENT_LOG_OWN);
         return;
     }
     log_query_target(&job->query, module, &target);
@@ -274,13 +275,16 @@ static void add_module(struct method_job *job, const char *name)
         (void)str_copy(job->modules[job->n++], DEPLOYMENT_NAME_MAX, name);
 }
 
-/* Those that have a log: this process, and each container. */
+/* Those that have a log: this process, the edge hub, and each container. */
 static void choose_modules(struct method_job *job)
 {
     struct module_view views[PLAN_TRACKS_MAX];
     size_t n = agent_modules(job->m->c.agent, views, ARRAY_LEN(views));
-    job->modules = xcalloc(n + 1, sizeof(*job->modules));
+    struct module_view hub;
+    job->modules = xcalloc(n + 2, sizeof(*job->modules));
     add_module(job, METHOD_AGENT);
+    if (edge_hub_view(job->m->c.hub, &hub))
+        add_module(job, EDGE_HUB_NAME);
     for (size_t i = 0; i < n; i++)
         if (views[i].container)
             add_module(job, views[i].name);

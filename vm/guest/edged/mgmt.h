@@ -11,6 +11,7 @@
 #include "vm/guest/edged/agent.h"
 #include "vm/guest/edged/certs.h"
 #include "vm/guest/edged/cloud.h"
+#include "vm/guest/edged/edge_hub.h"
 
 struct mgmt;
 
@@ -20,6 +21,7 @@ struct mgmt_context {
     const struct config *config;
     const struct device *device; /* empty as long as it is not known */
     struct agent *agent;
+    struct edge_hub *hub;
     const struct certs *certs;
     const struct cloud *cloud;  /* NULL: there is none */
     uint64_t started_ms;        /* of this process, wall clock */
@@ -31,7 +33,7 @@ struct mgmt_context {
 struct mgmt *mgmt_new(const struct mgmt_context *context, const char *socket_path, struct err *err);
 void mgmt_free(struct mgmt *m);
 
-/* Restarts every module whose container runs. */
+/* Restarts every module that runs, the edge hub first. */
 void mgmt_restart_modules(struct mgmt *m);
 /* Answers X with the list of modules: the workload API has it, too. */
 void mgmt_reply_list(struct mgmt *m, struct http_exchange *x);

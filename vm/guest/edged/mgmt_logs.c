@@ -68,8 +68,9 @@ void mgmt_logs(struct mgmt *m, struct http_exchange *x, const char *name)
         http_reply_message(x, 400, "%s", err.msg);
         return;
     }
-    if (str_eq(name, MGMT_AGENT)) {
-        mgmt_own_log(m, x, &q);
+    bool hub = str_eq(name, EDGE_HUB_NAME) && edge_hub_view(m->c.hub, &view);
+    if (hub || str_eq(name, MGMT_AGENT)) {
+        mgmt_own_log(m, x, hub ? AGENT_LOG_HUB : AGENT_LOG_OWN, &q);
         return;
     }
     if (!agent_module(m->c.agent, name, &view) || !view.container) {

@@ -80,7 +80,7 @@ static cJSON *module_details(const struct module_view *v)
     return json;
 }
 
-/* This process. */
+/* This process. The image that the deployment names for it is not used. */
 static cJSON *own_details(const struct mgmt *m)
 {
     char image[48];
@@ -104,10 +104,20 @@ void mgmt_reply_list(struct mgmt *m, struct http_exchange *x)
     auto_json cJSON *json = cJSON_CreateObject();
     cJSON *list = json_add_array(json, "modules");
     json_push(list, own_details(m));
+    if (edge_hub_view(m->c.hub, &views[0]))
+        json_push(list, module_details(&views[0]));
     size_t n = agent_modules(m->c.agent, views, ARRAY_LEN(views));
     for (size_t i = 0; i < n; i++)
         json_push(list, module_details(&views[i]));
     api_reply(x, 200, json);
+}
+
+/* A module that is deployed or has a container. */
+static bool find(const struct mgmt *m, const char *name, struct module_view *ret_view)
+{
+    if (str_eq(name, EDGE_HUB_NAME))
+        return edge_hub_view(m->c.hub, ret_view);
+    return agent_module(m->c.agent, name, ret_view);
 }
 
 static void no_such(struct http_exchange *x, const char *name)
@@ -123,7 +133,7 @@ void mgmt_modules_get(struct mgmt *m, struct http_exchange *x, const char *name)
     auto_json cJSON *json = NULL;
     if (str_eq(name, MGMT_AGENT))
         json = own_details(m);
-    else if (agent_module(m->c.agent, name, &view))
+    else if (find(m, name, &view))
         json = module_details(&view);
     if (json)
         api_reply(x, 200, json);
@@ -133,13 +143,14 @@ void mgmt_modules_get(struct mgmt *m, struct http_exchange *x, const char *name)
 
 /* ------------------------------------------------------------------------------- actions */
 
-/* An engine call that a request started, or the runtime itself (X is NULL then). It outlives the
- * request, whose client may go, and even the management API when the daemon ends. */
+/* An engine call, or the edge hub's part, that a request started, or the runtime itself (X is NULL
+ * then). It outlives the request, whose client may go, and even the management API when the daemon
+ * ends. */
 struct mgmt_action {
     struct mgmt *m;          /* NULL: the API has ended */
     struct http_exchange *x; /* NULL: the client has gone */
     struct mgmt_action *next;
-    char name[DEPLOYMENT_NAME_MAX]; /* the agent leaves it alone meanwhile */
+    char name[DEPLOYMENT_NAME_MAX]; /* the agent leaves it alone meanwhile; "": not its */
 };
 
 static void on_client_gone(void *arg)
@@ -156,7 +167,8 @@ static void action_end(struct mgmt_action *action)
         while (*at != action)
             at = &(*at)->next;
         *at = action->next;
-        agent_release(m->c.agent, action->name);
+        if (*action->name)
+            agent_release(m->c.agent, action->name);
     }
     free(action);
 }
@@ -181,34 +193,60 @@ void mgmt_actions_done(struct mgmt *m)
     m->actions = NULL;
 }
 
-static void act_on(struct mgmt *m, struct http_exchange *x, const char *name, const char *verb)
+static struct mgmt_action *action_new(struct mgmt *m, struct http_exchange *x)
 {
-    auto_buf struct buf target = {0};
     struct mgmt_action *action = xcalloc(1, sizeof(*action));
     *action = (struct mgmt_action){.m = m, .x = x, .next = m->actions};
     m->actions = action;
-    STR_SET(action->name, name);
-    agent_hold(m->c.agent, action->name);
     if (x)
         http_exchange_on_close(x, on_client_gone, action);
+    return action;
+}
+
+static void on_hub_done(void *arg, const struct err *err)
+{
+    on_action_done(arg, 0, NULL, err);
+}
+
+static void act_on_hub(struct mgmt *m, struct http_exchange *x, enum edge_hub_act act)
+{
+    struct mgmt_action *action = action_new(m, x);
+    if (!edge_hub_act(m->c.hub, act, on_hub_done, action))
+        on_action_done(action, 304, NULL, NULL);
+}
+
+static void act_on(struct mgmt *m, struct http_exchange *x, const char *name, const char *verb)
+{
+    auto_buf struct buf target = {0};
+    struct mgmt_action *action = action_new(m, x);
+    STR_SET(action->name, name);
+    agent_hold(m->c.agent, action->name);
     buf_printf(&target, "/containers/%s/%s", action->name, verb);
     (void)docker_post(m->c.docker, buf_str(&target), NULL, on_action_done, action);
 }
 
-static void act(struct mgmt *m, struct http_exchange *x, const char *name, const char *verb)
+static void act(struct mgmt *m, struct http_exchange *x, const char *name, enum edge_hub_act act)
 {
+    static const char *const verbs[] = {
+        [EDGE_HUB_START] = "start", [EDGE_HUB_STOP] = "stop", [EDGE_HUB_RESTART] = "restart"};
     struct module_view view;
-    if (!agent_module(m->c.agent, name, &view) || !view.container) {
+    bool hub = str_eq(name, EDGE_HUB_NAME);
+    if (!find(m, name, &view) || (!hub && !view.container)) {
         no_such(x, name);
         return;
     }
-    log_info("mgmt", "%s: %s was asked for", view.name, verb);
-    act_on(m, x, view.name, verb);
+    log_info("mgmt", "%s: %s was asked for", view.name, verbs[act]);
+    if (hub)
+        act_on_hub(m, x, act);
+    else
+        act_on(m, x, view.name, verbs[act]);
 }
 
 void mgmt_restart_modules(struct mgmt *m)
 {
     struct module_view views[PLAN_TRACKS_MAX];
+    if (edge_hub_running(m->c.hub))
+        act_on_hub(m, NULL, EDGE_HUB_RESTART);
     size_t n = agent_modules(m->c.agent, views, ARRAY_LEN(views));
     for (size_t i = 0; i < n; i++)
         if (views[i].raw == STATUS_RUNNING)
@@ -220,7 +258,7 @@ void mgmt_modules_start(struct mgmt *m, struct http_exchange *x, const char *nam
     if (str_eq(name, MGMT_AGENT))
         http_reply(x, 304, NULL, NULL, 0);
     else
-        act(m, x, name, "start");
+        act(m, x, name, EDGE_HUB_START);
 }
 
 void mgmt_modules_stop(struct mgmt *m, struct http_exchange *x, const char *name)
@@ -229,13 +267,13 @@ void mgmt_modules_stop(struct mgmt *m, struct http_exchange *x, const char *name
         http_reply_message(x, 409,
                            "edgeAgent is the runtime itself: it can be restarted, not stopped");
     else
-        act(m, x, name, "stop");
+        act(m, x, name, EDGE_HUB_STOP);
 }
 
 void mgmt_modules_restart(struct mgmt *m, struct http_exchange *x, const char *name)
 {
     if (!str_eq(name, MGMT_AGENT)) {
-        act(m, x, name, "restart");
+        act(m, x, name, EDGE_HUB_RESTART);
         return;
     }
     log_info("mgmt", "a restart of the runtime was asked for");

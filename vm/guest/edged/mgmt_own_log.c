@@ -1,11 +1,10 @@
-/* The log of edgeAgent, which is this process: its last lines and, where followed, the new ones, as
- * agent_log.h makes frames of them. The log calls its tap under a lock, so that new lines are only
- * remembered there and sent on the loop's next turn. */
+/* The log of edgeAgent, which is this process, or of edgeHub, which is in it: its last lines and,
+ * where followed, the new ones, as agent_log.h makes frames of them. The log calls its tap under a
+ * lock, so that new lines are only remembered there and sent on the loop's next turn. */
 #include "vm/guest/edged/mgmt_private.h"
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
-#include "vm/guest/edged/agent_log.h"
 
 #define PENDING_MAX (1U << 20)
 
@@ -13,6 +12,7 @@ struct mgmt_follow {
     struct mgmt *m;
     struct mgmt_follow *next;
     struct http_exchange *x;
+    enum agent_log which;
     struct log_query q;
     struct buf pending; /* frames that were not sent yet */
     bool blocked;       /* the reader is slow */
@@ -25,7 +25,9 @@ static void on_log_line(void *arg, const char *line)
     struct mgmt *m = arg;
     bool any = false;
     for (struct mgmt_follow *f = m->follows; f; f = f->next) /* a slow reader loses lines of ours */
-        any = (f->pending.len <= PENDING_MAX && agent_log_line(&f->q, line, &f->pending)) || any;
+        any =
+            (f->pending.len <= PENDING_MAX && agent_log_line(f->which, &f->q, line, &f->pending)) ||
+            any;
     if (any)
         (void)uv_async_send(m->log_wake);
 }
@@ -67,10 +69,11 @@ static void on_client_gone(void *arg)
 
 /* ------------------------------------------------------------------------------- life */
 
-void mgmt_own_log(struct mgmt *m, struct http_exchange *x, const struct log_query *q)
+void mgmt_own_log(struct mgmt *m, struct http_exchange *x, enum agent_log which,
+                  const struct log_query *q)
 {
     struct buf frames = {0};
-    agent_log_recent(q, &frames);
+    agent_log_recent(which, q, &frames);
     if (!q->follow) {
         http_reply(x, 200, "text/plain", frames.data, frames.len);
         buf_done(&frames);
@@ -79,6 +82,7 @@ void mgmt_own_log(struct mgmt *m, struct http_exchange *x, const struct log_quer
     struct mgmt_follow *f = xcalloc(1, sizeof(*f));
     f->m = m;
     f->x = x;
+    f->which = which;
     f->q = *q;
     f->pending = frames;
     f->next = m->follows;

@@ -3,6 +3,7 @@
 #define BERTH_EDGED_MGMT_PRIVATE_H
 
 #include "core/io/http_server.h"
+#include "vm/guest/edged/agent_log.h"
 #include "vm/guest/edged/api.h"
 #include "vm/guest/edged/mgmt.h"
 #include "vm/guest/edged/sysinfo.h"
@@ -37,11 +38,11 @@ void mgmt_modules_restart(struct mgmt *m, struct http_exchange *x, const char *n
 /* mgmt_logs.c */
 void mgmt_logs(struct mgmt *m, struct http_exchange *x, const char *name);
 
-/* mgmt_own_log.c: the same for this process. Q is parsed. */
-struct log_query;
+/* mgmt_own_log.c: the same for this process and the edge hub. Q is parsed. */
 void mgmt_own_log_init(struct mgmt *m);
 void mgmt_own_log_done(struct mgmt *m);
-void mgmt_own_log(struct mgmt *m, struct http_exchange *x, const struct log_query *q);
+void mgmt_own_log(struct mgmt *m, struct http_exchange *x, enum agent_log which,
+                  const struct log_query *q);
 
 /* mgmt_system.c */
 void mgmt_system_info(struct mgmt *m, struct http_exchange *x, const char *name);

@@ -1,9 +1,11 @@
 /* See operation.h. What each kind of operation does is a row of the table `steps`. */
 #include "vm/guest/edged/operation.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/network.h"
 
 #include <string.h>
 
@@ -31,17 +33,26 @@ static const enum step steps[PLAN_KIND_COUNT][8] = {
     [PLAN_RESTART] = {STEP_START},
 };
 
+/* What a step is among Microsoft's commands. */
+static const char *const commands[] = {
+    [STEP_PULL] = "prepareUpdate", [STEP_STOP] = "stop",   [STEP_REMOVE] = "remove",
+    [STEP_CREATE] = "create",      [STEP_START] = "start",
+};
+
 struct operation {
     struct docker *docker;
     struct workload *workload;
     struct workload_wait *admission;
     enum plan_kind kind;
-    size_t at; /* index into its row */
+    size_t at;                  /* index into its row */
+    uint64_t began_ms, step_ms; /* monotonic; when it and its step began */
     char name[DEPLOYMENT_NAME_MAX];
     char hash[DEPLOYMENT_HASH_SIZE];
     char *image;
+    char *hostname;
     char *network;
     char *network_options; /* JSON; may be NULL */
+    bool made_network;
     bool pull;
     bool run;
     cJSON *body; /* of the create call */
@@ -66,12 +77,26 @@ static void finish(struct operation *op, const struct err *err, const char *what
     if (err) {
         copy = *err;
         err_wrap(&copy, "%s", what);
+    } else if (op->kind == PLAN_UPDATE) {
+        op->events->on_command(op->arg, op->name, "update", clock_mono_ms() - op->began_ms);
     }
     op->events->on_end(op->arg, op, err ? &copy : NULL);
 }
 
+/* A step that had nothing to do made no call. */
+static void count_step(const struct operation *op)
+{
+    enum step step = steps[op->kind][op->at];
+    bool done = op->call && !(step == STEP_PULL && op->pull_problem.kind != ERR_NONE);
+    if (done && commands[step])
+        op->events->on_command(op->arg, op->name,
+                               op->kind == PLAN_RESTART ? "restart" : commands[step],
+                               clock_mono_ms() - op->step_ms);
+}
+
 static void next_step(struct operation *op)
 {
+    count_step(op);
     op->call = NULL;
     op->at++;
     run_step(op);
@@ -176,33 +201,53 @@ static void pull(struct operation *op)
 
 /* ------------------------------------------------------------------------------- network */
 
+static void network(struct operation *op);
+
 static void on_network_made(void *arg, int status, const cJSON *json, const struct err *err)
 {
     (void)json;
     struct operation *op = arg;
+    op->call = NULL;
+    op->made_network = true;
     /* Another operation may have made it meanwhile; podman says so with 500 where Docker has 409.
      */
     if (err && status != 409 && !strstr(err->msg, "already"))
         finish(op, err, "make the network");
     else
-        next_step(op);
+        network(op); /* for its addresses */
+}
+
+static void make_network(struct operation *op)
+{
+    const char *options = op->network_options ? op->network_options : "{}";
+    auto_json cJSON *body = json_parse(options, strlen(options), NULL);
+    json_add_str(body, "Name", op->network);
+    json_add_str(body, "Driver", "bridge");
+    json_add_bool(body, "CheckDuplicate", true);
+    op->call = docker_post(op->docker, "/networks/create", body, on_network_made, op);
+}
+
+/* This machine's address on the network is where containers find the edge hub. */
+static void take_network(struct operation *op, const cJSON *json)
+{
+    char gateway[NETWORK_ADDRESS_MAX];
+    if (network_gateway(json, gateway))
+        create_options_add_hosts(op->body, op->hostname, gateway);
+    else
+        log_warn("module", "%s: network %s has no gateway by which the edge hub can be reached",
+                 op->name, op->network);
 }
 
 static void on_network(void *arg, int status, const cJSON *json, const struct err *err)
 {
-    (void)json;
     struct operation *op = arg;
     if (!err) {
+        take_network(op, json);
         next_step(op);
-    } else if (status != 404) {
+    } else if (status != 404 || op->made_network) {
         finish(op, err, "look for the network");
     } else {
-        const char *options = op->network_options ? op->network_options : "{}";
-        auto_json cJSON *body = json_parse(options, strlen(options), NULL);
-        json_add_str(body, "Name", op->network);
-        json_add_str(body, "Driver", "bridge");
-        json_add_bool(body, "CheckDuplicate", true);
-        op->call = docker_post(op->docker, "/networks/create", body, on_network_made, op);
+        make_network(op);
     }
 }
 
@@ -288,6 +333,7 @@ static void container_target(const struct operation *op, const char *rest, struc
 static void run_step(struct operation *op)
 {
     auto_buf struct buf target = {0};
+    op->step_ms = clock_mono_ms();
     switch (steps[op->kind][op->at]) {
     case STEP_END:
         finish(op, NULL, "");
@@ -356,9 +402,11 @@ struct operation *operation_start(const struct operation_tools *tools, const str
     op->docker = tools->docker;
     op->workload = tools->workload;
     op->kind = item->kind;
+    op->began_ms = clock_mono_ms();
     op->events = events;
     op->arg = arg;
     STR_SET(op->name, item->name);
+    op->hostname = xstrdup(context->hostname);
     op->network = xstrdup(context->network);
     op->network_options = context->network_options ? xstrdup(context->network_options) : NULL;
     if (spec) {
@@ -390,6 +438,7 @@ void operation_free(struct operation *op)
     uv_close((uv_handle_t *)op->timer, on_closed);
     cJSON_Delete(op->body);
     free(op->image);
+    free(op->hostname);
     free(op->network);
     free(op->network_options);
     free(op->registry.address);

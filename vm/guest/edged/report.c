@@ -104,28 +104,19 @@ static cJSON *agent_report(uint64_t started_ms, bool running)
     return module;
 }
 
-/* Routing between modules is not part of this runtime: the deployment's image for it, which could
- * not work here, is not run. */
-static cJSON *hub_report(const struct module_spec *spec, bool running)
+/* HUB: NULL where it is not deployed. */
+static void add_status(cJSON *report, const struct agent *agent, const struct module_view *hub,
+                       bool running)
 {
-    cJSON *module = cJSON_CreateObject();
-    add_spec(module, spec);
-    json_add_str(module, "runtimeStatus", running ? "stopped" : "unknown");
-    json_add_str(module, "statusDescription", "the built-in runtime has no edge hub");
-    json_add_num(module, "exitCode", 0);
-    add_time(module, "lastStartTimeUtc", 0);
-    add_time(module, "lastExitTimeUtc", 0);
-    json_add_u64(module, "restartCount", 0);
-    add_time(module, "lastRestartTimeUtc", 0);
-    add_settings(module, spec->image, "", spec->create_options);
-    return module;
-}
-
-static void add_status(cJSON *report, const struct agent *agent, bool running)
-{
+    char problem[400];
     uint64_t version = 0;
     const char *text = "";
     enum deployment_code code = agent_status(agent, &version, &text);
+    if (code == DEPLOYMENT_OK && hub && *hub->problem) {
+        (void)str_format(problem, sizeof(problem), "%s: %s", hub->name, hub->problem);
+        code = DEPLOYMENT_FAILED;
+        text = problem;
+    }
     if (!running) {
         code = DEPLOYMENT_NOT_RUNNING;
         text = "Agent is not running";
@@ -152,20 +143,23 @@ static void add_runtime(cJSON *report, const struct deployment *d)
     json_add_str(platform, "version", BERTH_VERSION);
 }
 
-cJSON *report_build(const struct agent *agent, uint64_t started_ms, bool running)
+cJSON *report_build(const struct agent *agent, const struct edge_hub *hub, uint64_t started_ms,
+                    bool running)
 {
+    struct module_view hub_view;
     struct module_view views[PLAN_TRACKS_MAX];
     const struct deployment *d = agent_deployment(agent);
     cJSON *report = cJSON_CreateObject();
     json_add_str(report, "schemaVersion", "1.0");
     json_add_str(json_add_obj(report, "version"), "version", BERTH_VERSION);
-    add_status(report, agent, running);
+    bool has_hub = edge_hub_view(hub, &hub_view);
+    add_status(report, agent, has_hub ? &hub_view : NULL, running);
     add_runtime(report, d);
 
     cJSON *system = json_add_obj(report, "systemModules");
     json_add(system, "edgeAgent", agent_report(started_ms, running));
-    if (d && d->hub)
-        json_add(system, "edgeHub", hub_report(d->hub, running));
+    if (has_hub)
+        json_add(system, EDGE_HUB_NAME, module_report(&hub_view, running));
     cJSON *modules = json_add_obj(report, "modules");
     size_t n = agent_modules(agent, views, ARRAY_LEN(views));
     for (size_t i = 0; i < n; i++)

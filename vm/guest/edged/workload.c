@@ -1,12 +1,14 @@
 /* See workload.h: sockets and admission. */
 #include "vm/guest/edged/workload_private.h"
 
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/io/digest.h"
 #include "vm/guest/edged/identity.h"
+#include "vm/guest/edged/restart.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -172,7 +174,9 @@ struct workload_wait *workload_identify(struct workload *w, const char *module, 
         return NULL;
     }
     struct workload_wait *wait = wait_new(w, module, fn, arg);
-    if (identity_ask(identities, IDENTITY_CREATE, module, on_identity, wait, err) == 0)
+    /* those of the runtime come with the device */
+    enum identity_act act = module[0] == '$' ? IDENTITY_GET : IDENTITY_CREATE;
+    if (identity_ask(identities, act, module, on_identity, wait, err) == 0)
         return wait;
     wait_free(wait);
     return NULL;
@@ -187,6 +191,45 @@ const char *workload_generation(struct workload *w, const char *module)
     if (known && cloud_state(w->c.cloud).word == CLOUD_CONNECTED)
         (void)workload_identify(w, module, NULL, NULL, NULL);
     return known;
+}
+
+static void on_dropped(void *arg, const char *generation, const struct err *err)
+{
+    struct workload_wait *wait = arg;
+    struct workload *w = wait->w;
+    (void)generation;
+    w->drop_failures = err ? w->drop_failures + 1 : 0;
+    w->drop_after_ms = err ? clock_mono_ms() + restart_delay_ms(w->drop_failures) : 0;
+    if (err)
+        log_warn("identity", "%s stays at the hub for now: %s", wait->module, err->msg);
+    else
+        log_info("identity", "the hub deleted %s", wait->module);
+    wait_free(wait);
+}
+
+static bool waited_for(const struct workload *w, const char *module)
+{
+    const struct workload_wait *wait = w->waits;
+    while (wait && !str_eq(wait->module, module))
+        wait = wait->next;
+    return wait != NULL;
+}
+
+void workload_drop_identities(struct workload *w, bool (*wanted)(const void *arg, const char *name),
+                              const void *arg)
+{
+    struct identity *identities = cloud_identity(w->c.cloud);
+    const char *name = NULL;
+    if (!identities || cloud_state(w->c.cloud).word != CLOUD_CONNECTED ||
+        clock_mono_ms() < w->drop_after_ms)
+        return;
+    for (size_t i = 0; (name = identity_known(identities, i)); i++) {
+        if (name[0] == '$' || wanted(arg, name) || waited_for(w, name))
+            continue;
+        struct workload_wait *wait = wait_new(w, name, NULL, NULL);
+        if (identity_ask(identities, IDENTITY_DELETE, name, on_dropped, wait, NULL) < 0)
+            wait_free(wait);
+    }
 }
 
 void workload_cancel(struct workload_wait *wait)
@@ -229,6 +272,7 @@ void workload_free(struct workload *w)
         next = wait->next;
         free(wait);
     }
+    workload_close_hub(w);
     free(w->folder);
     free(w);
 }

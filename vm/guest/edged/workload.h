@@ -44,6 +44,16 @@ void workload_free(struct workload *w); /* NULL is fine; sockets close, folders 
 /* Sockets for these modules, and for no others; what else there was of others goes. */
 void workload_keep(struct workload *w, const struct module_view *views, size_t n);
 
+/* Has the hub delete the identities known here of modules that are not WANTED any more, where it is
+ * connected; those of the runtime stay. To be called again and again: what failed is tried anew. */
+void workload_drop_identities(struct workload *w, bool (*wanted)(const void *arg, const char *name),
+                              const void *arg);
+
+/* The socket for the edge hub (vm/guest/hub/edge_workload.h), which only process PID may use: it
+ * signs as every module that has an identity here. PID 0: nobody. */
+int workload_open_hub(struct workload *w, const char *path, struct err *err);
+void workload_admit_hub(struct workload *w, pid_t pid);
+
 /* The folder of MODULE's socket on this machine. The caller frees it. */
 char *workload_folder(const struct workload *w, const char *module);
 

@@ -39,30 +39,47 @@ static void reply_bytes(struct http_exchange *x, const char *key, const void *by
 
 /* The generation is the hub's last word, not the path's: a module whose container is older than its
  * identity still gets signatures that hold. */
-static int sign(const struct workload *w, const char *module, const struct buf *data,
-                unsigned char ret[32], struct err *err)
+static int sign(const struct workload *w, const char *module, const char *which,
+                const struct buf *data, unsigned char ret[32], struct err *err)
 {
     struct keys_handle handle;
     const struct identity *identities = cloud_identity(w->c.cloud);
     const char *generation = identities ? identity_generation(identities, module) : NULL;
-    if (!generation || !keys_module(&handle, module, generation, "primary"))
+    if (!generation || !keys_module(&handle, module, generation, which))
         return err_set(err, ERR_NOT_FOUND, "the hub has not confirmed an identity of this module");
     return keys_sign(w->c.keys, &handle, buf_str(data), data->len, ret, err);
 }
 
-void workload_sign(struct workload *w, struct http_exchange *x, const struct api_names *names,
-                   const cJSON *body)
+static void answer_sign(const struct workload *w, struct http_exchange *x, const char *module,
+                        const char *which, const cJSON *body)
 {
     auto_wiped_buf struct buf data = {0};
     unsigned char digest[32];
     struct err err;
     if (workload_body_bytes(body, "data", &data, &err) < 0 ||
-        sign(w, names->at[0], &data, digest, &err) < 0) {
+        sign(w, module, which, &data, digest, &err) < 0) {
         refuse(x, &err);
         return;
     }
     reply_bytes(x, "digest", digest, sizeof(digest));
     explicit_bzero(digest, sizeof(digest));
+}
+
+/* Whatever keyId says: so does Microsoft's daemon. */
+void workload_sign(struct workload *w, struct http_exchange *x, const struct api_names *names,
+                   const cJSON *body)
+{
+    answer_sign(w, x, names->at[0], "primary", body);
+}
+
+void workload_hub_sign(struct workload *w, struct http_exchange *x, const struct api_names *names,
+                       const cJSON *body)
+{
+    const char *which = json_str(body, "keyId", "primary");
+    if (str_eq(which, "primary") || str_eq(which, "secondary"))
+        answer_sign(w, x, names->at[0], which, body);
+    else
+        http_reply_message(x, 400, "keyId: must be primary or secondary");
 }
 
 /* ------------------------------------------------------------------------------- encryption */
@@ -144,6 +161,18 @@ void workload_server_cert(struct workload *w, struct http_exchange *x,
         refuse(x, &err);
     else
         issue(w, x, &order);
+}
+
+/* For itself, and as this device only. */
+void workload_hub_cert(struct workload *w, struct http_exchange *x, const struct api_names *names,
+                       const cJSON *body)
+{
+    if (!str_eq(names->at[0], "$edgeHub"))
+        http_reply_message(x, 403, "forbidden");
+    else if (!str_eq(json_str(body, "commonName", ""), w->c.config->hostname))
+        http_reply_message(x, 400, "commonName: must be %s", w->c.config->hostname);
+    else
+        workload_server_cert(w, x, names, body);
 }
 
 void workload_identity_cert(struct workload *w, struct http_exchange *x,

@@ -1,6 +1,6 @@
 /* What the files of the workload API share: workload.c has sockets and admission,
- * workload_request.c the way of a request and who may make it, workload_answer.c what is answered.
- * Nobody else includes this. */
+ * workload_request.c the way of a request and who may make it, workload_hub.c the same for the edge
+ * hub, workload_answer.c what is answered. Nobody else includes this. */
 #ifndef BERTH_EDGED_WORKLOAD_PRIVATE_H
 #define BERTH_EDGED_WORKLOAD_PRIVATE_H
 
@@ -21,7 +21,13 @@ struct workload {
     char *folder;
     struct workload_socket *sockets;
     struct workload_wait *waits;
+    unsigned drop_failures;  /* of deletions of identities in a row */
+    uint64_t drop_after_ms;  /* none before */
+    struct http_server *hub; /* at the edge hub's socket; NULL: not open */
+    pid_t hub_pid;           /* who may use it */
 };
+
+void workload_close_hub(struct workload *w);
 
 /* For http_server_new(), with a socket. */
 void workload_on_request(struct http_exchange *x, void *arg); /* ARG: a struct workload_socket */
@@ -32,6 +38,10 @@ typedef void (*workload_answer_fn)(struct workload *w, struct http_exchange *x,
                                    const struct api_names *names, const cJSON *body);
 void workload_sign(struct workload *w, struct http_exchange *x, const struct api_names *names,
                    const cJSON *body);
+void workload_hub_sign(struct workload *w, struct http_exchange *x, const struct api_names *names,
+                       const cJSON *body);
+void workload_hub_cert(struct workload *w, struct http_exchange *x, const struct api_names *names,
+                       const cJSON *body);
 void workload_encrypt(struct workload *w, struct http_exchange *x, const struct api_names *names,
                       const cJSON *body);
 void workload_decrypt(struct workload *w, struct http_exchange *x, const struct api_names *names,

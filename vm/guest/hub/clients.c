@@ -4,7 +4,6 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #define BUCKETS_MIN 256
@@ -71,19 +70,9 @@ struct client *clients_need(struct clients *c, const char *device, const char *m
     return client;
 }
 
-void client_drop_will(struct client *c)
-{
-    if (!c->will)
-        return;
-    free(c->will->bag);
-    buf_done(&c->will->payload);
-    free(c->will);
-    c->will = NULL;
-}
-
 static void client_free(struct client *client)
 {
-    client_drop_will(client);
+    will_free(client->will);
     free(client->model_id);
     free(client);
 }
@@ -157,12 +146,11 @@ void clients_push_desired(struct clients *c, const char *device, const char *mod
                           uint64_t version, const char *patch, size_t len)
 {
     struct client *client = find(c, device, module);
-    char topic[120];
+    char topic[TOPIC_OUT_MAX];
 
     if (!client || !client->conn || !(client->subs & SUB_TWIN_DESIRED))
         return;
-    (void)str_format(topic, sizeof(topic),
-                     "$iothub/twin/PATCH/properties/desired/?$version=%" PRIu64, version);
+    topic_put_desired(topic, version);
     (void)mqtt_conn_publish(client->conn, topic, patch, len, 0);
 }
 
@@ -170,11 +158,11 @@ bool clients_call(struct clients *c, const char *device, const char *module, con
                   const char *rid, const char *payload, size_t len)
 {
     struct client *client = find(c, device, module);
-    char topic[400];
+    char topic[TOPIC_OUT_MAX];
 
     if (!client || !client->conn || !(client->subs & SUB_METHODS))
         return false;
-    (void)str_format(topic, sizeof(topic), "$iothub/methods/POST/%s/?$rid=%s", method, rid);
+    topic_put_method(topic, method, rid);
     (void)mqtt_conn_publish(client->conn, topic, payload, len, 0);
     return true;
 }

@@ -9,16 +9,9 @@
 #include "vm/guest/hub/events.h"
 #include "vm/guest/hub/methods.h"
 #include "vm/guest/hub/rest.h"
-#include "vm/guest/hub/twin_json.h"
 #include "vm/guest/hub/twins.h"
 
-#include <inttypes.h>
 #include <string.h>
-
-#define WILL_MAX        65536
-#define TWIN_CALLS_MAX  100  /* of one client in a second; more are answered 429 */
-#define TWIN_CALL_BYTES 2048 /* so many count as one more */
-#define TWIN_SECOND_MS  1000
 
 static void say(const struct client *c, const char *what, const char *why)
 {
@@ -31,38 +24,6 @@ static bool wants(void *owner, const struct mqtt_packet *connect)
 {
     (void)owner, (void)connect;
     return true; /* who is asked last gets the rest, and says what is wrong with it */
-}
-
-/* Who it says it is: user name and client id must agree to the letter. */
-static int read_user(const struct mqtt_packet *p, struct topic_user *ret, struct err *err)
-{
-    char expected[2 * IDENTITY_ID_MAX];
-
-    if (!p->user.at)
-        return err_set(err, ERR_AUTH, "no user name");
-    if (topic_parse_user(p->user.at, p->user.len, ret, err) < 0)
-        return -1;
-    (void)str_format(expected, sizeof(expected), "%s%s%s", ret->device, ret->module[0] ? "/" : "",
-                     ret->module);
-    if (!topic_span_is((struct topic_span){p->client_id.at, p->client_id.len}, expected))
-        return err_set(err, ERR_AUTH, "the client id does not fit the user name");
-    return 0;
-}
-
-/* A will goes to the own telemetry topic, or nowhere. RET_BAG: where it stands in the packet. */
-static int read_will(const struct mqtt_packet *p, const struct topic_user *user,
-                     struct topic_span *ret_bag, struct err *err)
-{
-    struct topic topic;
-
-    if (!p->has_will)
-        return 0;
-    if (topic_parse(p->will_topic.at, p->will_topic.len, &topic, err) < 0 ||
-        topic.kind != TOPIC_TELEMETRY || !topic_span_is(topic.device, user->device) ||
-        !topic_span_is(topic.module, user->module) || p->will_payload.len > WILL_MAX)
-        return err_set(err, ERR_INVALID, "its will is not for its telemetry topic");
-    *ret_bag = topic.bag;
-    return 0;
 }
 
 /* What was subscribed before, for a client that asked to be remembered; forgets it for one that did
@@ -78,17 +39,6 @@ static int restore_session(struct store *store, const struct topic_user *user, b
     if (present == keep)
         return 0;
     return store_session_put(store, user->device, user->module, keep, 0, err);
-}
-
-static void take_will(struct client *c, const struct mqtt_packet *p, struct topic_span bag)
-{
-    client_drop_will(c);
-    if (!p->has_will)
-        return;
-    c->will = xcalloc(1, sizeof(*c->will));
-    c->will->bag = xstrndup(bag.at, bag.len);
-    c->will->retain = p->will_retain;
-    buf_append(&c->will->payload, p->will_payload.at, p->will_payload.len);
 }
 
 static void take_model(struct client *c, const char *model_id)
@@ -108,10 +58,10 @@ static void *on_connect(void *owner, struct mqtt_conn *conn, const struct mqtt_p
         .token = p->password.at, .len = p->password.len, .tls = mqtt_conn_tls(conn)};
     struct auth_grant grant;
     struct topic_user user = {0};
-    struct topic_span bag = {"", 0};
+    auto_will struct will *will = NULL;
     unsigned subs = 0;
 
-    if (read_user(p, &user, err) < 0 || read_will(p, &user, &bag, err) < 0 ||
+    if (connect_read_user(p, &user, err) < 0 || connect_read_will(p, &user, &will, err) < 0 ||
         auth_client(&hub->auth, &proof, user.host, user.device, user.module, &grant, err) < 0 ||
         restore_session(hub->store, &user, !p->clean, &subs, ret_present, err) < 0)
         return NULL;
@@ -120,7 +70,7 @@ static void *on_connect(void *owner, struct mqtt_conn *conn, const struct mqtt_p
 
     if (c->conn)
         mqtt_conn_end(c->conn, "another connection took its place");
-    take_will(c, p, bag);
+    c->will = steal(will); /* who is not connected has none */
     take_model(c, user.model_id);
     c->conn = conn;
     c->method = grant.method;
@@ -177,7 +127,7 @@ static void on_gone(void *x, const char *why)
                                      .len = c->will->payload.len,
                                      .retain = c->will->retain,
                                      .will = true});
-    client_drop_will(c);
+    will_free(steal(c->will));
     c2d_close(c->clients->hub->c2d, &c->c2d);
     c->conn = NULL;
     c->subs = 0;
@@ -190,16 +140,11 @@ static void on_gone(void *x, const char *why)
 static void reply_twin(struct client *c, struct topic_span rid, int status, const uint64_t *version,
                        const struct buf *body)
 {
-    char topic[200];
+    char topic[TOPIC_OUT_MAX];
 
     if (!(c->subs & SUB_TWIN_REPLY))
         return;
-    if (version)
-        (void)str_format(topic, sizeof(topic), "$iothub/twin/res/%d/?$rid=%.*s&$version=%" PRIu64,
-                         status, (int)rid.len, rid.at, *version);
-    else
-        (void)str_format(topic, sizeof(topic), "$iothub/twin/res/%d/?$rid=%.*s", status,
-                         (int)rid.len, rid.at);
+    topic_put_twin_reply(topic, status, rid, version);
     (void)mqtt_conn_publish(c->conn, topic, body ? buf_str(body) : "", body ? body->len : 0, 0);
 }
 
@@ -221,22 +166,6 @@ static void throttle_twin(struct client *c, struct topic_span rid)
     int status = rest_error_text(&err, true, &body);
 
     reply_twin(c, rid, status, NULL, &body);
-}
-
-/* Each call reads or writes the database, a large one for longer: a client that does nothing else
- * is slowed down. */
-static bool twin_is_busy(struct client *c, size_t len)
-{
-    uint64_t second = uv_now(c->clients->hub->loop) / TWIN_SECOND_MS;
-
-    if (c->twin_second != second) {
-        c->twin_second = second;
-        c->twin_count = 0;
-    }
-    if (len > 2 * TWIN_SECTION_MAX)
-        len = 2 * TWIN_SECTION_MAX; /* the rest is refused before it costs anything */
-    c->twin_count += 1 + (unsigned)(len / TWIN_CALL_BYTES);
-    return c->twin_count > TWIN_CALLS_MAX;
 }
 
 static void on_twin_get(struct client *c, const struct topic *topic)
@@ -264,7 +193,7 @@ static void on_twin_report(struct client *c, const struct topic *topic, const st
 
 static void on_twin(struct client *c, const struct topic *topic, const struct mqtt_packet *p)
 {
-    if (twin_is_busy(c, p->payload.len))
+    if (twin_rate_exceeded(&c->twin_rate, uv_now(c->clients->hub->loop), p->payload.len))
         throttle_twin(c, topic->rid);
     else if (topic->kind == TOPIC_TWIN_GET)
         on_twin_get(c, topic);

@@ -6,13 +6,8 @@
 
 #include "vm/guest/hub/c2d.h"
 #include "vm/guest/hub/clients.h"
-
-/* What a client left to be sent in case it goes without a word. */
-struct will {
-    char *bag;
-    struct buf payload;
-    bool retain;
-};
+#include "vm/guest/hub/connect.h"
+#include "vm/guest/hub/twin_rate.h"
 
 /* An identity that connected at least once: it stays when the connection ends, so that the service
  * API can say when that was. */
@@ -29,8 +24,7 @@ struct client {
     unsigned served; /* those of them that took effect */
     bool keep;       /* its subscriptions are kept: clean session was not asked for */
     uint64_t state_ms, activity_ms;
-    uint64_t twin_second; /* loop time in which it asked for or reported its twin ... */
-    unsigned twin_count;  /* ... so often */
+    struct twin_rate twin_rate;
     struct c2d_link c2d;
     char names[];
 };
@@ -45,6 +39,5 @@ struct clients {
 
 /* The one for an identity that exists; made where it connects for the first time. */
 struct client *clients_need(struct clients *c, const char *device, const char *module);
-void client_drop_will(struct client *c);
 
 #endif

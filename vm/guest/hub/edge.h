@@ -36,7 +36,7 @@ struct outbox;
 struct edge {
     uv_loop_t *loop;
     const struct edge_settings *settings;
-    struct edge_metrics *metrics;
+    struct meters *metrics;
     struct outbox *outbox;
     struct edge_store *store;       /* sessions, twins, the last good configuration */
     struct edge_workload *workload; /* what only the runtime can do: sign, certify */
@@ -57,6 +57,9 @@ struct edge {
  * on with what is durable now. False where that failed: what was answered in this turn must not be
  * sent. Before_flush of all servers. */
 bool edge_commit(void *edge);
+
+/* Sees to it that edge_commit() comes soon, where a turn may have no output that waits for it. */
+void edge_wake(struct edge *e);
 
 typedef void (*edge_ready_fn)(void *arg, const struct err *err);
 

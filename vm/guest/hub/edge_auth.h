@@ -21,8 +21,9 @@ struct edge_claim {
     const struct tls *tls; /* read before edge_auth_check() returns; NULL: none */
 };
 
-/* EXPIRY_S: of the token; UINT64_MAX: never. ERR_AUTH: why not, for the log; ERR_UNREACHABLE: the
- * runtime does not answer. Once, never from inside. */
+/* EXPIRY_S: the token's end, and what is allowed for clocks that differ; UINT64_MAX: never.
+ * ERR_AUTH: why not, for the log; ERR_UNREACHABLE: the runtime does not answer. Once, never from
+ * inside; it must not free A. */
 typedef void (*edge_auth_fn)(void *arg, uint64_t expiry_s, const struct err *err);
 struct edge_auth_wait *edge_auth_check(struct edge_auth *a, const struct edge_claim *claim,
                                        edge_auth_fn fn, void *arg);

@@ -1,14 +1,9 @@
-/* The edge hub's metrics as Prometheus reads them, under the names that Microsoft's hub has for
- * them. A series is a metric with the values of its labels; who counts often keeps its pointer. The
- * number of series is bounded, whatever clients call themselves. Loop thread only. */
+/* The edge hub's metrics, under the names that Microsoft's hub has for them: the table behind
+ * core/base/meters.h, which counts and renders. Loop thread only. */
 #ifndef BERTH_HUB_EDGE_METRICS_H
 #define BERTH_HUB_EDGE_METRICS_H
 
-#include "core/base/buf.h"
-
-#include <stdint.h>
-
-#define EDGE_SERIES_MAX 2048
+#include "core/base/meters.h"
 
 enum edge_metric {
     /* Counters. The labels that edge_metrics_series() takes; an id is DEVICE or DEVICE/MODULE, the
@@ -43,24 +38,15 @@ enum edge_metric {
  * number that Microsoft's hub gives a route without any. Static text. */
 const char *edge_metrics_priority(unsigned priority);
 
-struct edge_metrics;
-struct edge_series;
+/* An id as labels have it, cut where it does not fit. */
+#define EDGE_METRICS_ID_MAX 264
+void edge_metrics_id(char to[EDGE_METRICS_ID_MAX], const char *device, const char *module);
 
 /* The three labels that all metrics have; INSTANCE is new with each start of the process. */
-struct edge_metrics *edge_metrics_new(const char *iothub, const char *device, const char *instance);
-void edge_metrics_free(struct edge_metrics *m); /* NULL is fine */
+struct meters *edge_metrics_new(const char *iothub, const char *device, const char *instance);
 
-/* The series of these label values, in the order above; made where there is none. Never NULL: past
- * EDGE_SERIES_MAX, one for all the rest of a metric, with "other" as each value. It holds as long
- * as M does. */
-struct edge_series *edge_metrics_series(struct edge_metrics *m, enum edge_metric metric,
-                                        const char *const *labels);
-
-void edge_series_add(struct edge_series *s, uint64_t n);                         /* a counter */
-void edge_series_set(struct edge_series *s, uint64_t value);                     /* a gauge */
-void edge_series_observe(struct edge_series *s, double value, uint64_t mono_ms); /* a summary */
-
-/* The exposition text, appended. */
-void edge_metrics_render(struct edge_metrics *m, uint64_t mono_ms, struct buf *out);
+/* The series of these label values, in the order above: see meters_get(). */
+struct meter *edge_metrics_series(struct meters *m, enum edge_metric metric,
+                                  const char *const *labels);
 
 #endif

@@ -18,8 +18,10 @@ struct edge_endpoint {
     const char *device, *module, *input; /* "" where it has none; borrowed, for the router's life */
 };
 
-/* The default configuration, or the last good one of the store. */
-struct edge_router *edge_router_new(struct edge *edge, struct err *err);
+/* With the last good configuration of the store, or the default one. Keeps house in the outbox from
+ * now on (outbox_sweep()); what waits there since the last run is told by the first
+ * edge_router_committed(), as soon as upstream and inputs are there. */
+struct edge_router *edge_router_new(struct edge *edge);
 void edge_router_free(struct edge_router *r); /* NULL is fine */
 
 /* Puts CONFIG (taken over) in force: keeps it (TEXT) for the next start, logs what changed, drops
@@ -30,7 +32,8 @@ void edge_router_configure(struct edge_router *r, struct edge_config *config, co
 /* Queues M by the routes. It may be acknowledged after edge_commit(). -1: not taken (no space): the
  * sender must not be acknowledged. What no route takes is counted as dropped and is fine. */
 int edge_router_take(struct edge_router *r, const struct edge_message *m, struct err *err);
-/* Queues M, from the cloud, for client DEVICE[/MODULE]. */
+/* Queues M, from the cloud, for client DEVICE[/MODULE]. M's sender does not count: that is the
+ * cloud. */
 int edge_router_to_client(struct edge_router *r, const char *device, const char *module,
                           const struct edge_message *m, struct err *err);
 

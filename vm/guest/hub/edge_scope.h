@@ -14,14 +14,15 @@
 
 enum edge_scope_auth { SCOPE_AUTH_SAS, SCOPE_AUTH_SELF_SIGNED, SCOPE_AUTH_CA, SCOPE_AUTH_NONE };
 
+/* All texts lie in the identity's own block; none is NULL. */
 struct edge_identity {
-    char *device, *module; /* "" a device */
-    char generation[64];
-    bool enabled;
-    bool edge; /* an IoT Edge device */
+    const char *device, *module; /* "" a device */
+    const char *generation;
     enum edge_scope_auth auth;
-    struct secret primary, secondary; /* SAS; base64 */
-    char thumbprints[2][65];          /* self-signed; hex as they came, "" none */
+    bool enabled;
+    bool edge;                        /* an IoT Edge device */
+    struct secret primary, secondary; /* SAS; base64, "" none; borrowed */
+    const char *thumbprints[2];       /* self-signed; hex as they came, "" none */
 };
 
 /* Reads the file where there is one; a damaged one counts as none. */
@@ -32,8 +33,9 @@ void edge_scope_free(struct edge_scope *s); /* NULL is fine */
 const struct edge_identity *edge_scope_find(const struct edge_scope *s, const char *device,
                                             const char *module);
 
-/* Asks the cloud for this one anew. FN comes once, never from inside: ERR as of the cloud, also
- * ERR_BUSY where it was asked less than a minute ago. */
+/* Asks the cloud for this one anew. FN comes once, never from inside, and must not free S.
+ * ERR_NOT_FOUND: it is not in the scope; ERR_BUSY: it was asked less than a minute ago, or too many
+ * others were; else as of the cloud. */
 struct edge_scope_wait;
 typedef void (*edge_scope_fn)(void *arg, const struct err *err);
 struct edge_scope_wait *edge_scope_refresh(struct edge_scope *s, const char *device,

@@ -6,8 +6,11 @@
 
 #include "vm/guest/hub/edge.h"
 
+/* Connects: upstream must be there. */
 struct edge_self *edge_self_new(struct edge *edge);
-void edge_self_free(struct edge_self *s); /* reports all clients as gone, unwaited; NULL is fine */
+/* Reports all clients as gone, unwaited: before edge_clients_free() and edge_upstream_free(). NULL
+ * is fine. */
+void edge_self_free(struct edge_self *s);
 
 void edge_self_online(struct edge_self *s); /* the cloud: twin anew */
 void edge_self_desired(struct edge_self *s, uint64_t version, const char *patch, size_t len);

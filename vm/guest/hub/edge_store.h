@@ -14,7 +14,9 @@
 struct edge_store;
 
 int edge_store_open(const char *path, struct edge_store **ret, struct err *err);
-void edge_store_close(struct edge_store *s);                  /* commits; NULL is fine */
+void edge_store_close(struct edge_store *s); /* commits; NULL is fine */
+/* The name that a damaged one was given at the opening; "" where it was fine. */
+const char *edge_store_set_aside(const struct edge_store *s);
 int edge_store_commit(struct edge_store *s, struct err *err); /* nothing to do is fine */
 
 /* SUBS: enum topic_sub. KEEP false: it is forgotten. */
@@ -23,8 +25,8 @@ int edge_store_session_put(struct edge_store *s, const char *device, const char 
 bool edge_store_session_get(struct edge_store *s, const char *device, const char *module,
                             unsigned *ret_subs);
 
-/* JSON texts; "" where nothing is known. PENDING: the patch of reported properties that the cloud
- * has not acknowledged yet; already part of REPORTED. */
+/* JSON texts; "" where nothing is known. PENDING: an array of patches of reported properties that
+ * the cloud has not acknowledged yet, in their order; already part of REPORTED. */
 struct edge_twin_row {
     struct buf desired, reported, pending;
     uint64_t desired_version, reported_version;
@@ -44,6 +46,7 @@ int edge_store_twin_pending(struct edge_store *s,
 /* Named texts: "config". */
 int edge_store_text_put(struct edge_store *s, const char *name, const char *text, size_t len,
                         struct err *err);
+/* Appended. ERR_NOT_FOUND. */
 int edge_store_text_get(struct edge_store *s, const char *name, struct buf *ret, struct err *err);
 
 #endif

@@ -6,8 +6,9 @@
 
 #include "vm/guest/hub/edge.h"
 
+/* The store must be there. */
 struct edge_twins *edge_twins_new(struct edge *edge);
-void edge_twins_free(struct edge_twins *t); /* NULL is fine */
+void edge_twins_free(struct edge_twins *t); /* before edge_upstream_free(); NULL is fine */
 
 /* From a client (edge_clients.c). The answer goes out by edge_clients_twin_reply(), perhaps before
  * this returns. */

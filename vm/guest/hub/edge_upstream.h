@@ -33,8 +33,9 @@ void edge_upstream_client(struct edge_upstream *u, const char *device, const cha
                           bool present, unsigned subs, const char *model_id);
 /* Its endpoint has messages. */
 void edge_upstream_queued(struct edge_upstream *u, const struct edge_endpoint *e);
-/* After edge_commit(): what came from the cloud is durable. */
-void edge_upstream_committed(struct edge_upstream *u);
+/* From edge_commit(): what came from the cloud is durable, and acknowledged there. OK false: it is
+ * not, and comes again. */
+void edge_upstream_committed(struct edge_upstream *u, bool ok);
 bool edge_upstream_online(const struct edge_upstream *u, const char *device, const char *module);
 
 /* Opens the connection where there is none. FN comes once, never from inside, within 20 seconds:

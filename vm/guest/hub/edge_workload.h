@@ -2,17 +2,19 @@
  * this device, and makes the hub's certificate. HTTP in the form of the workload API:
  *
  *   POST /modules/{m}/genid/{g}/sign   {"keyId":"primary"|"secondary","algo":"HMACSHA256",
- *                                       "data":base64} -> 200 {"digest":base64}; 404: no such
- * module POST /modules/$edgeHub/genid/{g}/certificate/server  {"commonName":host} -> 201 GET
- * /trust-bundle                                    -> 200 {"certificate":PEM}
+ *       "data":base64} -> 200 {"digest":base64}; 404: this device has no such module
+ *   POST /modules/$edgeHub/genid/{g}/certificate/server   {"commonName":host} -> 201
+ *   GET /trust-bundle   -> 200 {"certificate":PEM}
  *
- * {g} is not looked at. Loop thread only; answers never come from inside a call. */
+ * {g} is not looked at. A few calls go at a time, the others wait; each ends within ten seconds.
+ * Loop thread only; answers never come from inside a call, and must not free it all. */
 #ifndef BERTH_HUB_EDGE_WORKLOAD_H
 #define BERTH_HUB_EDGE_WORKLOAD_H
 
 #include "core/base/err.h"
 #include "core/base/secret.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>

@@ -1,76 +1,41 @@
-/* berth-hub: the sandbox's IoT Hub. Reads the command line, runs the loop, and says on --ready-fd
- * how the start went. */
+/* berth-hub: reads the command line, runs the loop for the role that it names, and says on
+ * --ready-fd how the start went. */
 #include "core/base/json.h"
 #include "core/base/log.h"
+#include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/base/version.h"
-#include "vm/guest/hub/c2d.h"
-#include "vm/guest/hub/sandbox.h"
-#include "vm/guest/hub/topic.h"
+#include "vm/guest/hub/role.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789-."
+static const struct role *const roles[] = {&role_cloud, &role_edge};
 
 struct program {
+    const struct role *role;
+    void *x; /* the role's */
     uv_loop_t loop;
     uv_signal_t signals[2];
-    struct sandbox *sandbox;
-    int ready_fd; /* -1: none */
+    int ready_fd;    /* -1: none */
+    const char *log; /* NULL: standard error */
     int status;
 };
 
-enum option_id {
-    OPT_ROLE = 256,
-    OPT_DIR,
-    OPT_LISTEN,
-    OPT_MQTT_PORT,
-    OPT_HTTPS_PORT,
-    OPT_REGISTRY_PORT,
-    OPT_NO_REGISTRY,
-    OPT_HOST_NAME,
-    OPT_HUB_NAME,
-    OPT_C2D_LOCK,
-    OPT_READY_FD,
-    OPT_LOG,
-    OPT_VERSION,
-    OPT_HELP,
-};
+/* Those of a role are numbers below. */
+enum option_id { OPT_ROLE = 256, OPT_READY_FD, OPT_LOG, OPT_VERSION, OPT_HELP };
 
-static const struct option long_options[] = {
+static const struct option common[] = {
     {"role", required_argument, NULL, OPT_ROLE},
-    {"dir", required_argument, NULL, OPT_DIR},
-    {"listen", required_argument, NULL, OPT_LISTEN},
-    {"mqtt-port", required_argument, NULL, OPT_MQTT_PORT},
-    {"https-port", required_argument, NULL, OPT_HTTPS_PORT},
-    {"registry-port", required_argument, NULL, OPT_REGISTRY_PORT},
-    {"no-registry", no_argument, NULL, OPT_NO_REGISTRY},
-    {"host-name", required_argument, NULL, OPT_HOST_NAME},
-    {"hub-name", required_argument, NULL, OPT_HUB_NAME},
-    {"c2d-lock", required_argument, NULL, OPT_C2D_LOCK},
     {"ready-fd", required_argument, NULL, OPT_READY_FD},
     {"log", required_argument, NULL, OPT_LOG},
     {"version", no_argument, NULL, OPT_VERSION},
     {"help", no_argument, NULL, OPT_HELP},
-    {0},
 };
-
-static const char usage[] =
-    "usage: berth-hub --role cloud --dir DIR [--listen ADDR]... [--mqtt-port N] [--https-port N]\n"
-    "                 [--registry-port N | --no-registry] [--host-name NAME]\n"
-    "                 [--hub-name NAME]... [--c2d-lock SECONDS] [--ready-fd N] [--log FILE]\n"
-    "A local stand-in for Azure IoT Hub: MQTT and HTTPS, devices, twins, methods, deployments.\n"
-    "Each --hub-name is a further hub besides the one of --host-name, at the same ports.\n"
-    "A message to a device that is not acknowledged is sent again after --c2d-lock (5 to 300, "
-    "60).\n";
 
 /* One line to whoever started us. */
 static void say(struct program *p, const char *line)
@@ -84,8 +49,7 @@ static void say(struct program *p, const char *line)
 
 static void stop(struct program *p)
 {
-    sandbox_close(p->sandbox);
-    p->sandbox = NULL;
+    p->role->close(p->x);
     for (size_t i = 0; i < ARRAY_LEN(p->signals); i++)
         if (!uv_is_closing((uv_handle_t *)&p->signals[i]))
             uv_close((uv_handle_t *)&p->signals[i], NULL);
@@ -108,8 +72,7 @@ static void on_ready(void *arg, const struct err *err)
 
     if (err) {
         report_failure(p, err);
-        (void)raise(
-            SIGTERM); /* ends through the loop: the sandbox is in the middle of a callback */
+        (void)raise(SIGTERM); /* ends through the loop: the role is in the middle of a callback */
         return;
     }
     log_info("hub", "ready");
@@ -122,7 +85,7 @@ static void on_signal(uv_signal_t *handle, int number)
     stop(handle->data);
 }
 
-static int run(struct program *p, const struct sandbox_options *o)
+static void run(struct program *p)
 {
     static const int numbers[] = {SIGTERM, SIGINT};
     struct err err = {0};
@@ -133,71 +96,62 @@ static int run(struct program *p, const struct sandbox_options *o)
         p->signals[i].data = p;
         (void)uv_signal_start(&p->signals[i], on_signal, numbers[i]);
     }
-    if (sandbox_open(&p->loop, o, on_ready, p, &p->sandbox, &err) < 0) {
+    if (p->role->open(p->x, &p->loop, on_ready, p, &err) < 0) {
         report_failure(p, &err);
         stop(p);
     }
     (void)uv_run(&p->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&p->loop);
-    return p->status;
 }
 
-static int read_port(const char *name, uint16_t *ret, struct err *err)
+/* ---- command line ---- */
+
+/* The role comes first, wherever it stands: it says what else may stand there. NULL: none that we
+ * know. */
+static const struct role *find_role(char *const *argv)
 {
-    uint64_t port;
+    const char *name = "";
 
-    if (!str_to_u64(optarg, UINT16_MAX, &port) || port == 0)
-        return err_set(err, ERR_INVALID, "%s: must be 1 to 65535", name);
-    *ret = (uint16_t)port;
-    return 0;
+    for (size_t i = 1; argv[i]; i++)
+        if (str_eq(argv[i], "--role"))
+            name = argv[i + 1] ? argv[i + 1] : "";
+        else if (str_starts(argv[i], "--role="))
+            name = strchr(argv[i], '=') + 1;
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++)
+        if (str_eq(roles[i]->name, name))
+            return roles[i];
+    return NULL;
 }
 
-/* Appends TEXT to a NULL-terminated list that has room for MAX. */
-static int append(const char **list, size_t max, const char *text, const char *name,
-                  struct err *err)
+static struct option *all_options(const struct role *role)
 {
     size_t n = 0;
 
-    while (list[n])
+    while (role && role->options[n].name)
         n++;
-    if (n == max)
-        return err_set(err, ERR_INVALID, "%s: no more than %zu", name, max);
-    list[n] = text;
-    return 0;
+
+    struct option *all = xcalloc(ARRAY_LEN(common) + n + 1, sizeof(*all));
+
+    memcpy(all, common, sizeof(common));
+    if (n > 0)
+        memcpy(all + ARRAY_LEN(common), role->options, n * sizeof(*all));
+    return all;
 }
 
-static int read_option(int option, struct program *p, struct sandbox_options *o, const char **log,
-                       const char **role, struct err *err)
+static void put_usage(const struct role *role, struct buf *out)
 {
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++)
+        if (!role || role == roles[i])
+            buf_puts(out, roles[i]->usage);
+}
+
+static int take_option(struct program *p, int option, struct err *err)
+{
+    auto_buf struct buf usage = {0};
     uint64_t number;
 
     switch (option) {
     case OPT_ROLE:
-        *role = optarg;
-        return 0;
-    case OPT_DIR:
-        o->dir = optarg;
-        return 0;
-    case OPT_LISTEN:
-        return append(o->addresses, SANDBOX_ADDRESSES_MAX, optarg, "--listen", err);
-    case OPT_MQTT_PORT:
-        return read_port("--mqtt-port", &o->mqtt_port, err);
-    case OPT_HTTPS_PORT:
-        return read_port("--https-port", &o->https_port, err);
-    case OPT_REGISTRY_PORT:
-        return read_port("--registry-port", &o->registry_port, err);
-    case OPT_NO_REGISTRY:
-        o->registry_port = 0;
-        return 0;
-    case OPT_HOST_NAME:
-        o->host = optarg;
-        return 0;
-    case OPT_HUB_NAME:
-        return append(o->hubs, SANDBOX_HUBS_MAX, optarg, "--hub-name", err);
-    case OPT_C2D_LOCK:
-        if (!str_to_u64(optarg, 300, &number) || number < 5)
-            return err_set(err, ERR_INVALID, "--c2d-lock: must be 5 to 300 seconds");
-        o->c2d_lock_ms = number * 1000;
         return 0;
     case OPT_READY_FD:
         if (!str_to_u64(optarg, 1023, &number))
@@ -205,43 +159,43 @@ static int read_option(int option, struct program *p, struct sandbox_options *o,
         p->ready_fd = (int)number;
         return 0;
     case OPT_LOG:
-        *log = optarg;
+        p->log = optarg;
         return 0;
+    case '?':
+        put_usage(p->role, &usage);
+        return err_set(err, ERR_INVALID, "%s", usage.data);
     default:
-        return err_set(err, ERR_INVALID, "%s", usage);
+        return p->role->take(p->x, option, optarg, err);
     }
 }
 
-/* A host name: it stands in certificates, connection strings and tokens. */
-static int check_name(const char *name, const char *option, struct err *err)
+/* 1: it is answered already. */
+static int read_command_line(struct program *p, int argc, char **argv, struct err *err)
 {
-    size_t len = strlen(name);
+    auto_free struct option *all = all_options(p->role);
+    int option;
 
-    if (len == 0 || len > HUB_NAME_MAX - 1 || strspn(name, NAME_CHARS) != len)
-        return err_set(err, ERR_INVALID,
-                       "%s: must be a host name of at most %d lower-case letters, digits, - and .",
-                       option, HUB_NAME_MAX - 1);
-    return 0;
-}
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
+    while ((option = getopt_long(argc, argv, "", all, NULL)) != -1) {
+        if (option == OPT_VERSION) {
+            (void)fputs("berth-hub " BERTH_VERSION "\n", stdout);
+            return 1;
+        }
+        if (option == OPT_HELP) {
+            auto_buf struct buf usage = {0};
 
-static int check_options(const struct sandbox_options *o, const char *role, struct err *err)
-{
-    if (!str_eq(role, "cloud"))
-        return err_set(err, ERR_INVALID, "--role: must be cloud");
-    if (!o->dir || o->dir[0] != '/')
-        return err_set(err, ERR_INVALID, "--dir: must be an absolute path");
-    if (strpbrk(o->dir, "'\n"))
-        return err_set(err, ERR_INVALID, "--dir: must not have quotes or line ends in it");
-    if (check_name(o->host, "--host-name", err) < 0)
-        return -1;
-    for (size_t i = 0; o->hubs[i]; i++) {
-        if (check_name(o->hubs[i], "--hub-name", err) < 0)
+            put_usage(p->role, &usage);
+            (void)fputs(usage.data, stdout);
+            return 1;
+        }
+        if (!p->role)
+            break;
+        if (take_option(p, option, err) < 0)
             return -1;
-        for (size_t k = 0; k <= i; k++)
-            if (str_eq(o->hubs[i], k ? o->hubs[k - 1] : o->host))
-                return err_set(err, ERR_INVALID, "--hub-name: %s is there twice", o->hubs[i]);
     }
-    return 0;
+    if (!p->role)
+        return err_set(err, ERR_INVALID, "--role: must be cloud or edge");
+    return p->role->check(p->x, err);
 }
 
 /* A connection is a descriptor, and the usual soft limit ends at a thousand. */
@@ -255,49 +209,40 @@ static void allow_connections(void)
     }
 }
 
-int main(int argc, char **argv)
+static void run_logged(struct program *p)
 {
-    json_init();
-    struct program p = {.ready_fd = -1};
-    struct sandbox_options o = {.host = "sandbox.berth.internal",
-                                .mqtt_port = 8883,
-                                .https_port = 443,
-                                .registry_port = 5000,
-                                .c2d_lock_ms = C2D_LOCK_MS};
-    const char *log = NULL, *role = NULL;
     struct err err = {0};
-    int option;
 
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (option == OPT_VERSION || option == OPT_HELP) {
-            (void)fputs(option == OPT_HELP ? usage : "berth-hub " BERTH_VERSION "\n", stdout);
-            return 0;
-        }
-        if (read_option(option, &p, &o, &log, &role, &err) < 0) {
-            report_failure(&p, &err);
-            return 2;
-        }
-    }
-    if (!o.addresses[0])
-        o.addresses[0] = "127.0.0.1";
-    if (check_options(&o, role, &err) < 0) {
-        report_failure(&p, &err);
-        return 2;
-    }
     (void)umask(077);
     allow_connections();
     (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
-    if (log_open(log, LOG_LEVEL_INFO, &err) < 0) {
-        report_failure(&p, &err);
-        return 1;
+    if (log_open(p->log, LOG_LEVEL_INFO, &err) < 0) {
+        report_failure(p, &err);
+        return;
     }
-    if (p.ready_fd >= 0)
-        (void)fcntl(p.ready_fd, F_SETFD,
-                    FD_CLOEXEC); /* children must not keep the starter waiting */
-
-    int status = run(&p, &o);
-
+    if (p->ready_fd >= 0) /* children must not keep the starter waiting */
+        (void)fcntl(p->ready_fd, F_SETFD, FD_CLOEXEC);
+    run(p);
     log_close();
-    return status;
+}
+
+int main(int argc, char **argv)
+{
+    json_init();
+    struct program p = {.role = find_role(argv), .ready_fd = -1};
+    struct err err = {0};
+    int answered;
+
+    if (p.role)
+        p.x = p.role->new ();
+    answered = read_command_line(&p, argc, argv, &err);
+    if (answered < 0) {
+        report_failure(&p, &err);
+        p.status = 2;
+    } else if (answered == 0) {
+        run_logged(&p);
+    }
+    if (p.role)
+        p.role->free(p.x);
+    return p.status;
 }

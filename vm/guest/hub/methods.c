@@ -4,7 +4,6 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "vm/guest/hub/clients.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -27,17 +26,21 @@ struct pending {
 };
 
 struct methods {
-    struct hub *hub;
+    uv_loop_t *loop;
+    method_send_fn send;
+    void *arg;
     struct pending *pending;
     size_t n;
     uint64_t last_id;
 };
 
-struct methods *methods_new(struct hub *hub)
+struct methods *methods_new(uv_loop_t *loop, method_send_fn send, void *arg)
 {
     struct methods *m = xcalloc(1, sizeof(*m));
 
-    m->hub = hub;
+    m->loop = loop;
+    m->send = send;
+    m->arg = arg;
     /* An answer to a hub that ended meanwhile must not fit a call of this one. */
     m->last_id = clock_wall_ms() & 0xffffffff;
     return m;
@@ -78,8 +81,10 @@ void methods_free(struct methods *m)
 {
     if (!m)
         return;
+    const struct err err = {.kind = ERR_CANCELLED, .msg = "the hub ends"};
+
     while (m->pending)
-        remove_pending(m->pending);
+        finish(m->pending, 0, NULL, 0, &err);
     free(m);
 }
 
@@ -105,8 +110,8 @@ static bool try_send(struct pending *p)
     char rid[RID_MAX];
 
     make_rid(p, rid);
-    if (!clients_call(p->owner->hub->clients, p->device, p->module, p->name, rid,
-                      buf_str(&p->payload), p->payload.len))
+    if (!p->owner->send(p->owner->arg, p->device, p->module, p->name, rid, buf_str(&p->payload),
+                        p->payload.len))
         return false;
     p->sent = true;
     (void)uv_timer_start(&p->timer, on_timeout, p->response_ms, 0);
@@ -138,7 +143,7 @@ uint64_t methods_start(struct methods *m, const struct method_call *call, method
     p->response_ms = call->response_ms;
     p->done = done;
     p->arg = arg;
-    (void)uv_timer_init(m->hub->loop, &p->timer);
+    (void)uv_timer_init(m->loop, &p->timer);
     p->timer.data = p;
     if (try_send(p))
         return p->id;
@@ -189,4 +194,11 @@ void methods_ready(struct methods *m, const char *device, const char *module)
     for (struct pending *p = m->pending; p; p = p->next)
         if (!p->sent && str_eq(p->device, device) && str_eq(p->module, module))
             (void)try_send(p);
+}
+
+bool method_name_valid(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len > 0 && len <= 100 && !strpbrk(name, "/#+");
 }

@@ -5,8 +5,8 @@
 #ifndef BERTH_HUB_MQTT_CONN_H
 #define BERTH_HUB_MQTT_CONN_H
 
+#include "core/io/mqtt_packet.h"
 #include "core/io/net_server.h"
-#include "vm/guest/hub/mqtt_packet.h"
 
 #define MQTT_IN_FLIGHT_MAX 16 /* messages of QoS 1 to a client that wait for their PUBACK */
 
@@ -44,18 +44,22 @@ struct mqtt_head {
 
 struct mqtt_server;
 
-/* HEADS (NULL-terminated) are asked in turn whether they want a CONNECT; OWNERS go with them.
- * BEFORE_FLUSH as in net_server_events. All borrowed. */
-struct mqtt_server *mqtt_server_new(uv_loop_t *loop, const struct mqtt_head *const *heads,
-                                    void *const *owners, bool (*before_flush)(void *arg),
-                                    void *arg);
+/* Beyond CONNECTIONS_MAX, a new one is closed at once. HEADS (NULL-terminated) are asked in turn
+ * whether they want a CONNECT; OWNERS go with them. BEFORE_FLUSH as in net_server_events. All
+ * borrowed. */
+struct mqtt_server *mqtt_server_new(uv_loop_t *loop, unsigned connections_max,
+                                    const struct mqtt_head *const *heads, void *const *owners,
+                                    bool (*before_flush)(void *arg), void *arg);
 void mqtt_server_free(struct mqtt_server *s); /* ends all connections; NULL is fine */
 int mqtt_server_listen(struct mqtt_server *s, const char *address, uint16_t port,
                        struct tls_server *tls, struct err *err);
+void mqtt_server_set_free_bind(struct mqtt_server *s); /* as of net_server.h */
 void mqtt_server_set_tls(struct mqtt_server *s, struct tls_server *tls);
+/* Whether a request is to IoT Hub's one address for MQTT over a WebSocket. */
+struct http_exchange;
+bool mqtt_server_wants(const struct http_exchange *x);
 /* Makes the connection of a request for sub-protocol "mqtt" one of S's. As http_exchange_websocket.
  */
-struct http_exchange;
 int mqtt_server_websocket(struct mqtt_server *s, struct http_exchange *x, struct err *err);
 
 /* QoS 1: returns the packet's id, which puback() gets back; 0 where too many wait already. QoS 0:
@@ -67,7 +71,8 @@ void mqtt_conn_publish_again(struct mqtt_conn *c, uint16_t id, const char *topic
                              const void *payload, size_t len);
 /* False while much waits for the client to read it: what can wait, should, until drained(). */
 bool mqtt_conn_has_room(const struct mqtt_conn *c);
-/* The end of connect_later(): X as of connect(). */
+/* The end of connect_later(): X as of connect(). ERR_BUSY and ERR_UNREACHABLE tell the client to
+ * try again, all others that it has no right to. */
 void mqtt_conn_accept(struct mqtt_conn *c, void *x, bool present);
 void mqtt_conn_refuse(struct mqtt_conn *c, const struct err *err);
 /* Ends it; gone() comes before this returns. */

@@ -38,8 +38,11 @@ const char *outbox_set_aside(const struct outbox *o);
 void outbox_set_max_bytes(struct outbox *o, uint64_t max_bytes); /* 0: OUTBOX_MAX_BYTES */
 
 /* The number of an endpoint; made where there is none of this name. It holds until the outbox is
- * closed. */
+ * closed; one that has nothing queued then is forgotten. */
 unsigned outbox_endpoint(struct outbox *o, const char *name);
+/* Calls FN for each endpoint. */
+void outbox_each_endpoint(const struct outbox *o,
+                          void (*fn)(void *arg, unsigned endpoint, const char *name), void *arg);
 
 struct outbox_target {
     unsigned endpoint;
@@ -72,6 +75,9 @@ struct outbox_item {
 
 /* Hands out the next message of an endpoint, each once. 1, 0 where there is none, -1. */
 int outbox_next(struct outbox *o, unsigned endpoint, struct outbox_item *ret, struct err *err);
+/* Reads anew what was handed out. 1, 0 where it is not there any more, -1. */
+int outbox_get(struct outbox *o, const struct outbox_ref *ref, struct edge_message *ret,
+               struct err *err);
 /* It was delivered: it goes for good with one of the next commits. In any order. */
 void outbox_done(struct outbox *o, const struct outbox_ref *ref);
 /* The endpoint is gone and came back: what was handed out and is not done comes again, in order. */
@@ -96,6 +102,6 @@ uint64_t outbox_count(const struct outbox *o, unsigned endpoint, unsigned priori
 void outbox_each(const struct outbox *o,
                  void (*fn)(void *arg, const char *endpoint, unsigned priority, uint64_t count),
                  void *arg);
-uint64_t outbox_bytes(const struct outbox *o); /* on disk, as of the last commit */
+uint64_t outbox_bytes(const struct outbox *o); /* on disk, about */
 
 #endif

@@ -1,7 +1,6 @@
 /* See sandbox.h. */
 #include "vm/guest/hub/sandbox.h"
 
-#include "core/azure/percent.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/log.h"
@@ -22,9 +21,9 @@
 
 #include <string.h>
 
-#define RENEW_CHECK_MS (12ULL * 3600 * 1000)
-#define NAMES_MAX      (1 + SANDBOX_HUBS_MAX + SANDBOX_ADDRESSES_MAX + 8)
-#define WEBSOCKET_PATH "/$iothub/websocket"
+#define RENEW_CHECK_MS  (12ULL * 3600 * 1000)
+#define CONNECTIONS_MAX 12000 /* of each port: devices come over both */
+#define NAMES_MAX       (1 + SANDBOX_HUBS_MAX + SANDBOX_ADDRESSES_MAX + 8)
 
 /* Who is asked about a CONNECT, in turn; the last takes what nobody wanted. */
 static const struct mqtt_head *const heads[] = {&dps_mqtt_head, &clients_mqtt_head, NULL};
@@ -240,35 +239,39 @@ static int start_registry(struct sandbox *s, struct err *err)
 static void on_request(struct http_exchange *x, void *arg)
 {
     struct hub *hub = arg;
-    const char *path = http_exchange_path(x);
-    char decoded[sizeof(WEBSOCKET_PATH)];
     struct err err = {0};
 
-    if (!percent_decode(path, strlen(path), decoded, sizeof(decoded)) ||
-        !str_eq(decoded, WEBSOCKET_PATH))
+    if (!mqtt_server_wants(x))
         rest_handle(x, hub);
     else if (mqtt_server_websocket(hub->mqtt, x, &err) < 0)
         http_reply_message(x, 400, "%s", err.msg);
 }
 
+static bool send_method(void *arg, const char *device, const char *module, const char *method,
+                        const char *rid, const char *payload, size_t len)
+{
+    const struct hub *hub = arg;
+
+    return clients_call(hub->clients, device, module, method, rid, payload, len);
+}
+
 static int open_parts(struct sandbox *s, struct err *err)
 {
-    /* As many as the MQTT port takes: devices come this way, too. */
     static const struct http_limits limits = {.body_max = (size_t)2 * REST_BODY_MAX,
-                                              .connections_max = 12000};
+                                              .connections_max = CONNECTIONS_MAX};
     struct hub *hub = &s->hub;
 
     if (take_folder(s, err) < 0 || certs_prepare(s->options->dir, s->names, NULL, err) < 0 ||
         load_tls(s, err) < 0 || open_store(s, err) < 0 || !(hub->dps = dps_new(hub, err)))
         return -1;
     hub->events = events_new();
-    hub->methods = methods_new(hub);
+    hub->methods = methods_new(hub->loop, send_method, hub);
     hub->clients = clients_new(hub);
     hub->c2d = c2d_new(hub);
     hub->followers = followers_new(hub);
     s->owners[0] = hub->dps;
     s->owners[1] = hub->clients;
-    hub->mqtt = mqtt_server_new(hub->loop, heads, s->owners, hub_commit, hub);
+    hub->mqtt = mqtt_server_new(hub->loop, CONNECTIONS_MAX, heads, s->owners, hub_commit, hub);
     hub->http = http_server_new(hub->loop, &limits, on_request, hub);
     http_server_before_send(hub->http, hub_commit, hub);
     (void)uv_timer_init(hub->loop, &s->renew);

@@ -3,21 +3,21 @@
 #include "vm/guest/hub/store_outbox.h"
 
 #include "core/base/clock.h"
-#include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#define DONES_BATCH 256        /* so many are reason enough to commit */
-#define DONES_KEEP  4096       /* room for more is not kept */
-#define RESERVE     (8U << 20) /* more than is in the journal */
-#define PAGE        4096       /* SQLite's own choice */
+#define DONES_BATCH    256        /* so many are reason enough to commit */
+#define DONES_KEEP     4096       /* room for more is not kept */
+#define UNMEASURED_MAX (1U << 20) /* bytes that were added */
+#define RESERVE        (8U << 20) /* more than is in the journal */
+#define PAGE           4096       /* SQLite's own choice */
+
+#define ENDPOINTS_MAX (1U << 16) /* more can only be a damaged database */
 
 /* An entry is a message in a queue. A message's entries are marked as shared where it has several;
  * only these are in an index by message, which tells when the last one goes. */
@@ -29,6 +29,11 @@
     "CREATE TABLE IF NOT EXISTS entry (queue INT NOT NULL, id INT NOT NULL,"                   \
     " expires_ms INT NOT NULL, shared INT NOT NULL, PRIMARY KEY (queue, id)) WITHOUT ROWID;"   \
     "CREATE INDEX IF NOT EXISTS entry_shared ON entry (id) WHERE shared;"
+
+/* Senders come and go over the years. */
+#define FORGET                                                   \
+    "DELETE FROM endpoint WHERE NOT EXISTS (SELECT 1 FROM entry" \
+    " WHERE queue BETWEEN endpoint.id * 16 AND endpoint.id * 16 + 15)"
 
 #define HEADER "m.created_ms, m.kind, m.device, m.module, m.output, m.bag"
 
@@ -45,6 +50,7 @@ static const char *const queries[] = {
     [OUTBOX_Q_NEXT] =
         "SELECT e.id, e.shared, " HEADER ", m.body FROM entry e CROSS JOIN message m"
         " WHERE e.queue = ?1 AND e.id > ?2 AND e.id <= ?3 AND m.id = e.id ORDER BY e.id LIMIT 1",
+    [OUTBOX_Q_GET] = "SELECT " HEADER ", m.body FROM message m WHERE m.id = ?1",
     [OUTBOX_Q_ENTRY_DELETE] = "DELETE FROM entry WHERE queue = ?1 AND id = ?2",
     [OUTBOX_Q_MESSAGE_DELETE] = "DELETE FROM message WHERE id = ?1",
     [OUTBOX_Q_SHARED_DELETE] = "DELETE FROM message WHERE id = ?1 AND NOT EXISTS"
@@ -119,62 +125,6 @@ void outbox_make_reserve(struct outbox *o)
         (void)unlink(o->reserve);
 }
 
-/* ---- a damaged database ---- */
-
-/* What SQLite says of the file into RET: "ok", or what is wrong with it. -1 where it could not be
- * looked at. */
-static int check(const char *path, struct buf *ret, struct err *err)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *stmt = NULL;
-    int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    int status = 0;
-
-    if (code == SQLITE_OK) {
-        keep_journal(db);
-        code = sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
-    }
-    if (code == SQLITE_OK)
-        code = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_step(stmt);
-    if (code == SQLITE_ROW)
-        buf_puts(ret, store_column(stmt, 0));
-    else if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-        buf_puts(ret, sqlite3_errmsg(db));
-    else
-        status = err_set(err, code == SQLITE_BUSY ? ERR_BUSY : ERR_SYSTEM, "database: %s",
-                         sqlite3_errmsg(db));
-    (void)sqlite3_finalize(stmt);
-    (void)sqlite3_close(db);
-    return status;
-}
-
-static int move(const char *path, const char *to, const char *suffix, struct err *err)
-{
-    auto_free char *from_name = xasprintf("%s%s", path, suffix);
-    auto_free char *to_name = xasprintf("%s%s", to, suffix);
-
-    if (rename(from_name, to_name) < 0 && errno != ENOENT)
-        return err_sys(err, errno, "set %s aside", from_name);
-    return 0;
-}
-
-/* The journal goes first: one that is left behind would be taken for the new database's. */
-static int set_aside(struct outbox *o, const char *path, struct err *err)
-{
-    time_t now = (time_t)(clock_wall_ms() / 1000);
-    struct tm tm;
-    char when[32];
-
-    if (!gmtime_r(&now, &tm) || strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm) == 0)
-        return err_set(err, ERR_BUG, "no name for the damaged database");
-    o->set_aside = xasprintf("%s.damaged-%s", path, when);
-    if (move(path, o->set_aside, "-wal", err) < 0 || move(path, o->set_aside, "", err) < 0)
-        return -1;
-    return file_sync_parent(path, err);
-}
-
 /* ---- opening ---- */
 
 /* ERR_PROTOCOL: SQLite finds nothing wrong, we do. */
@@ -192,11 +142,17 @@ static int load_endpoints(struct outbox *o, struct err *err)
     for (size_t i = 0; i < o->n_endpoints; i++)
         o->endpoints[i].stored = false;
     while ((row = store_step(o->store, stmt, err)) > 0) {
-        unsigned at = outbox_endpoint(o, store_column(stmt, 1));
+        uint64_t number = store_column_u64(stmt, 0);
+        const char *name = store_column(stmt, 1);
+        struct outbox_endpoint *e = NULL;
 
-        if (at != store_column_u64(stmt, 0))
-            return fail_damaged(stmt, "its endpoints are not numbered in order", err);
-        o->endpoints[at].stored = true;
+        if (number < o->n_endpoints && o->endpoints[number].name)
+            e = &o->endpoints[number];
+        else if (number < ENDPOINTS_MAX)
+            e = outbox_endpoint_put(o, (unsigned)number, name);
+        if (!e || !str_eq(e->name, name))
+            return fail_damaged(stmt, "its endpoints are numbered wrongly", err);
+        e->stored = true;
     }
     return row;
 }
@@ -215,7 +171,8 @@ static int load_queues(struct outbox *o, struct err *err)
     while ((row = store_step(o->store, stmt, err)) > 0) {
         uint64_t number = store_column_u64(stmt, 0);
 
-        if (number / 16 >= o->n_endpoints || number % 16 >= ROUTE_PRIORITIES)
+        if (number / 16 >= o->n_endpoints || !o->endpoints[number / 16].name ||
+            number % 16 >= ROUTE_PRIORITIES)
             return fail_damaged(stmt, "it has a queue of no endpoint", err);
 
         struct outbox_queue *q = &o->endpoints[number / 16].queues[number % 16];
@@ -239,7 +196,7 @@ static int read_u64(struct outbox *o, enum outbox_query q, uint64_t *ret, struct
     return 0;
 }
 
-static int measure(struct outbox *o, struct err *err)
+int outbox_measure(struct outbox *o, struct err *err)
 {
     uint64_t pages, free_pages;
 
@@ -254,7 +211,7 @@ static int measure(struct outbox *o, struct err *err)
 static int load(struct outbox *o, struct err *err)
 {
     o->stale = true;
-    if (load_endpoints(o, err) < 0 || load_queues(o, err) < 0 || measure(o, err) < 0)
+    if (load_endpoints(o, err) < 0 || load_queues(o, err) < 0 || outbox_measure(o, err) < 0)
         return -1;
     o->stale = false;
     return 0;
@@ -286,6 +243,7 @@ static int open_database(struct outbox *o, const char *path, struct err *err)
     if (store_open_kind(&outbox_kind, path, &o->store, err) < 0)
         return -1;
     keep_journal(o->store->db);
+    (void)sqlite3_exec(o->store->db, FORGET, NULL, NULL, NULL); /* on a full disk: another time */
     if (load(o, err) == 0)
         return load_last(o, err);
     store_close(steal(o->store));
@@ -294,19 +252,14 @@ static int open_database(struct outbox *o, const char *path, struct err *err)
 
 static int open_checked(struct outbox *o, const char *path, struct err *err)
 {
-    auto_buf struct buf verdict = {0};
     struct err why = {0};
 
-    if (file_exists(path)) {
-        if (check(path, &verdict, err) < 0)
-            return -1;
-        if (!str_eq(buf_str(&verdict), "ok") && set_aside(o, path, err) < 0)
-            return -1;
-    }
+    if (store_check(path, &o->set_aside, err) < 0)
+        return -1;
     if (open_database(o, path, &why) == 0)
         return 0;
     if (why.kind == ERR_PROTOCOL && !o->set_aside)
-        return set_aside(o, path, err) < 0 ? -1 : open_database(o, path, err);
+        return store_set_aside(path, &o->set_aside, err) < 0 ? -1 : open_database(o, path, err);
     if (err)
         *err = why;
     return -1;
@@ -344,6 +297,7 @@ void outbox_close(struct outbox *o)
     for (size_t i = 0; i < o->n_endpoints; i++)
         free(o->endpoints[i].name);
     free(o->endpoints);
+    free(o->touched);
     free(o->dones);
     free(o->set_aside);
     free(o->reserve);
@@ -382,10 +336,10 @@ int outbox_change(struct outbox *o, sqlite3_stmt *stmt, struct err *err)
 /* What the transaction was to bring is there. */
 static void after_commit(struct outbox *o)
 {
-    for (size_t i = 0; o->adding && i < o->n_endpoints; i++) {
-        struct outbox_endpoint *e = &o->endpoints[i];
+    for (size_t i = 0; i < o->n_touched; i++) {
+        struct outbox_endpoint *e = &o->endpoints[o->touched[i]];
 
-        for (unsigned p = 0; e->touched && p < ROUTE_PRIORITIES; p++) {
+        for (unsigned p = 0; p < ROUTE_PRIORITIES; p++) {
             struct outbox_queue *q = &e->queues[p];
 
             q->count += q->added;
@@ -396,13 +350,17 @@ static void after_commit(struct outbox *o)
         e->touched = false;
     }
     o->adding = false;
+    o->n_touched = 0;
     o->n_dones = o->n_applied = 0;
     if (o->cap_dones > DONES_KEEP) {
         free(o->dones);
         o->dones = NULL;
         o->cap_dones = 0;
     }
-    (void)measure(o, NULL); /* else it stays as it was */
+    /* What was delivered since makes it less, never more: to ask takes longer than a commit. */
+    if (o->bytes_added > UNMEASURED_MAX ||
+        o->bytes + o->bytes_added + UNMEASURED_MAX > o->max_bytes)
+        (void)outbox_measure(o, NULL); /* else it stays as it was */
 }
 
 /* Nothing of the transaction is there. */
@@ -413,8 +371,9 @@ static void after_failure(struct outbox *o, bool full)
     o->store->writing = false;
     o->adding = o->failed = false;
     o->n_applied = 0;
-    for (size_t i = 0; i < o->n_endpoints; i++)
-        o->endpoints[i].touched = false;
+    for (size_t i = 0; i < o->n_touched; i++)
+        o->endpoints[o->touched[i]].touched = false;
+    o->n_touched = 0;
     if (full)
         use_reserve(o);
     (void)load(o, NULL);
@@ -432,6 +391,22 @@ int outbox_flush(struct outbox *o, struct err *err)
     if (err)
         *err = why;
     return err_wrap(err, "the message queue");
+}
+
+int outbox_flush_aside(struct outbox *o, struct err *err)
+{
+    bool adding = o->adding || o->failed;
+    struct err why;
+
+    if (outbox_flush(o, &why) == 0)
+        return 0;
+    if (adding) {
+        o->failed = true;
+        o->failure = why;
+    }
+    if (err)
+        *err = why;
+    return -1;
 }
 
 int outbox_commit(struct outbox *o, struct err *err)

@@ -17,7 +17,7 @@ struct outbox_queue {
 };
 
 struct outbox_endpoint {
-    char *name;
+    char *name;   /* NULL: the number is free */
     bool stored;  /* it has its row */
     bool touched; /* something was added since the last commit */
     struct outbox_queue queues[ROUTE_PRIORITIES];
@@ -30,6 +30,8 @@ struct outbox {
     bool full;                         /* it was */
     struct outbox_endpoint *endpoints; /* the index is the number in the database */
     size_t n_endpoints;
+    unsigned *touched; /* the numbers of those that are; room for all */
+    size_t n_touched;
     uint64_t next_id;
 
     struct outbox_ref *dones; /* reported, and still in the database */
@@ -42,7 +44,7 @@ struct outbox {
     bool stale; /* the counts could not be read anew after a failure */
 
     uint64_t max_bytes;
-    uint64_t bytes;       /* in use at the last commit */
+    uint64_t bytes;       /* in use when it was measured */
     uint64_t bytes_added; /* since then, about */
     uint64_t (*mono_ms)(void);
     uint64_t base_wall_ms, base_mono_ms;
@@ -61,6 +63,7 @@ enum outbox_query {
     OUTBOX_Q_MESSAGE_PUT,
     OUTBOX_Q_ENTRY_PUT,
     OUTBOX_Q_NEXT,
+    OUTBOX_Q_GET,
     OUTBOX_Q_ENTRY_DELETE,
     OUTBOX_Q_MESSAGE_DELETE,
     OUTBOX_Q_SHARED_DELETE,
@@ -81,7 +84,14 @@ int outbox_refresh(struct outbox *o, struct err *err);
 int outbox_apply(struct outbox *o, struct err *err);
 /* Commits whatever there is, also where outbox_commit() would wait for more. */
 int outbox_flush(struct outbox *o, struct err *err);
+/* The same aside from the turn's own commit: where it takes along what was added, that one must
+ * fail, too. */
+int outbox_flush_aside(struct outbox *o, struct err *err);
+/* Asks how much is in use. */
+int outbox_measure(struct outbox *o, struct err *err);
 void outbox_make_reserve(struct outbox *o);
+/* Makes an endpoint of this number, which is free. */
+struct outbox_endpoint *outbox_endpoint_put(struct outbox *o, unsigned endpoint, const char *name);
 uint64_t outbox_now(const struct outbox *o);
 
 #endif

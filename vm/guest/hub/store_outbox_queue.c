@@ -15,32 +15,54 @@
 
 /* ---- endpoints ---- */
 
-unsigned outbox_endpoint(struct outbox *o, const char *name)
+struct outbox_endpoint *outbox_endpoint_put(struct outbox *o, unsigned endpoint, const char *name)
 {
-    for (size_t i = 0; i < o->n_endpoints; i++)
-        if (str_eq(o->endpoints[i].name, name))
-            return (unsigned)i;
-    o->endpoints = xreallocarray(o->endpoints, o->n_endpoints + 1, sizeof(*o->endpoints));
-    o->endpoints[o->n_endpoints] = (struct outbox_endpoint){.name = xstrdup(name)};
-    return (unsigned)o->n_endpoints++;
+    if (endpoint >= o->n_endpoints) {
+        size_t n = (size_t)endpoint + 1;
+
+        o->endpoints = xreallocarray(o->endpoints, n, sizeof(*o->endpoints));
+        o->touched = xreallocarray(o->touched, n, sizeof(*o->touched));
+        while (o->n_endpoints < n)
+            o->endpoints[o->n_endpoints++] = (struct outbox_endpoint){0};
+    }
+    o->endpoints[endpoint].name = xstrdup(name);
+    return &o->endpoints[endpoint];
 }
 
-/* Rows of all endpoints up to this one: their numbers in the database have no gaps. */
-static int store_endpoints(struct outbox *o, unsigned endpoint, struct err *err)
+unsigned outbox_endpoint(struct outbox *o, const char *name)
 {
-    if (o->endpoints[endpoint].stored)
-        return 0;
-    for (unsigned i = 0; i <= endpoint; i++) {
-        sqlite3_stmt *stmt = outbox_query(o, OUTBOX_Q_ENDPOINT_PUT);
+    size_t unused = o->n_endpoints;
 
-        if (o->endpoints[i].stored)
-            continue;
-        store_bind_u64(stmt, 1, i);
-        store_bind_text(stmt, 2, o->endpoints[i].name);
-        if (outbox_change(o, stmt, err) < 0)
-            return -1;
-        o->endpoints[i].stored = true;
+    for (size_t i = 0; i < o->n_endpoints; i++) {
+        if (str_eq(o->endpoints[i].name, name))
+            return (unsigned)i;
+        if (!o->endpoints[i].name && unused == o->n_endpoints)
+            unused = i;
     }
+    (void)outbox_endpoint_put(o, (unsigned)unused, name);
+    return (unsigned)unused;
+}
+
+void outbox_each_endpoint(const struct outbox *o,
+                          void (*fn)(void *arg, unsigned endpoint, const char *name), void *arg)
+{
+    for (size_t i = 0; i < o->n_endpoints; i++)
+        if (o->endpoints[i].name)
+            fn(arg, (unsigned)i, o->endpoints[i].name);
+}
+
+static int store_endpoint(struct outbox *o, unsigned endpoint, struct err *err)
+{
+    struct outbox_endpoint *e = &o->endpoints[endpoint];
+    sqlite3_stmt *stmt = outbox_query(o, OUTBOX_Q_ENDPOINT_PUT);
+
+    if (e->stored)
+        return 0;
+    store_bind_u64(stmt, 1, endpoint);
+    store_bind_text(stmt, 2, e->name);
+    if (outbox_change(o, stmt, err) < 0)
+        return -1;
+    e->stored = true;
     return 0;
 }
 
@@ -94,9 +116,12 @@ static int put_entry(struct outbox *o, const struct outbox_target *target, bool 
     store_bind_u64(stmt, 3,
                    target->ttl_s < 0 ? NO_EXPIRY : outbox_now(o) + (uint64_t)target->ttl_s * 1000);
     store_bind_u64(stmt, 4, shared);
-    if (store_endpoints(o, target->endpoint, err) < 0 || outbox_change(o, stmt, err) < 0)
+    if (store_endpoint(o, target->endpoint, err) < 0 || outbox_change(o, stmt, err) < 0)
         return -1;
-    o->endpoints[target->endpoint].touched = true;
+    if (!o->endpoints[target->endpoint].touched) {
+        o->endpoints[target->endpoint].touched = true;
+        o->touched[o->n_touched++] = target->endpoint;
+    }
     q->added++;
     q->added_last = o->next_id;
     return 0;
@@ -223,6 +248,27 @@ int outbox_next(struct outbox *o, unsigned endpoint, struct outbox_item *ret, st
     return 0;
 }
 
+int outbox_get(struct outbox *o, const struct outbox_ref *ref, struct edge_message *ret,
+               struct err *err)
+{
+    sqlite3_stmt *stmt = outbox_query(o, OUTBOX_Q_GET);
+    struct edge_message m = {.id = ref->id};
+
+    store_bind_u64(stmt, 1, ref->id);
+
+    int row = store_step(o->store, stmt, err);
+
+    if (row <= 0)
+        return row;
+    read_header(stmt, 0, &m);
+    m.body = sqlite3_column_blob(stmt, 6);
+    m.len = (size_t)sqlite3_column_bytes(stmt, 6);
+    keep_row(o, &m);
+    (void)sqlite3_reset(stmt);
+    *ret = m;
+    return 1;
+}
+
 void outbox_done(struct outbox *o, const struct outbox_ref *ref)
 {
     queue_of(o, ref->endpoint, ref->priority)->count--;
@@ -341,13 +387,14 @@ int outbox_sweep(struct outbox *o, outbox_expired_fn fn, void *arg, struct err *
             report(o, &refs[i], fn, arg);
         outbox_done(o, &refs[i]);
     }
-    if (outbox_flush(o, err) < 0) {
+    if (outbox_flush_aside(o, err) < 0) {
         /* They are there still, and may be handed out. */
         for (size_t i = 0; i < n; i++)
             queue_of(o, refs[i].endpoint, refs[i].priority)->count++;
         o->n_dones -= n;
         return -1;
     }
+    (void)outbox_measure(o, NULL);
     shrink(o);
     if (o->full)
         outbox_make_reserve(o);
@@ -359,7 +406,7 @@ int outbox_drop(struct outbox *o, unsigned endpoint, struct err *err)
     static const enum outbox_query steps[] = {OUTBOX_Q_DROP_OWN, OUTBOX_Q_DROP_SHARED,
                                               OUTBOX_Q_DROP_ENTRIES};
 
-    if (outbox_flush(o, err) < 0)
+    if (outbox_flush_aside(o, err) < 0)
         return -1;
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         sqlite3_stmt *stmt = outbox_query(o, steps[i]);
@@ -368,7 +415,7 @@ int outbox_drop(struct outbox *o, unsigned endpoint, struct err *err)
         store_bind_u64(stmt, 2, OUTBOX_QUEUE(endpoint, 15));
         (void)outbox_change(o, stmt, NULL); /* the commit tells */
     }
-    if (outbox_flush(o, err) < 0)
+    if (outbox_flush_aside(o, err) < 0)
         return -1;
     for (unsigned p = 0; p < ROUTE_PRIORITIES; p++)
         *queue_of(o, endpoint, p) = (struct outbox_queue){0};

@@ -32,6 +32,11 @@ struct store_kind {
 int store_open_kind(const struct store_kind *kind, const char *path, struct store **ret,
                     struct err *err);
 
+/* Sets a database that SQLite finds damaged aside, before it is opened. RET_SET_ASIDE is touched
+ * then only: the name that it has now. */
+int store_check(const char *path, char **ret_set_aside, struct err *err);
+int store_set_aside(const char *path, char **ret_name, struct err *err);
+
 extern const struct store_part store_identities;     /* store_identity.c */
 extern const struct store_part store_messages;       /* store_c2d.c */
 extern const struct store_part store_authorities;    /* store_authority.c */

@@ -4,6 +4,7 @@
 #include "core/azure/percent.h"
 #include "core/base/str.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define BAG_PROPERTY_MAX   8192 /* key and value */
@@ -72,26 +73,33 @@ static bool parse_query(struct topic_span rest, struct topic *t)
                 return false;
         }
     }
-    return t->rid.len > 0 && t->rid.len < TOPIC_RID_MAX;
+    return t->rid.len < TOPIC_RID_MAX;
+}
+
+static bool parse_status(struct topic_span *rest, struct topic *t)
+{
+    uint64_t status;
+
+    if (!to_number(until(rest, '/'), 999999999, &status))
+        return false;
+    t->status = (unsigned)status;
+    return true;
 }
 
 static bool parse_service(struct topic_span rest, struct topic *t)
 {
-    uint64_t status;
-
     if (cut(&rest, "twin/GET/")) {
         t->kind = TOPIC_TWIN_GET;
     } else if (cut(&rest, "twin/PATCH/properties/reported/")) {
         t->kind = TOPIC_TWIN_REPORT;
     } else if (cut(&rest, "methods/res/")) {
         t->kind = TOPIC_METHOD_REPLY;
-        if (!to_number(until(&rest, '/'), 999999999, &status))
+        if (!parse_status(&rest, t))
             return false;
-        t->status = (unsigned)status;
     } else {
         return false;
     }
-    return parse_query(rest, t);
+    return parse_query(rest, t) && t->rid.len > 0;
 }
 
 static bool parse_telemetry(struct topic_span rest, struct topic *t)
@@ -121,6 +129,84 @@ int topic_parse(const char *text, size_t len, struct topic *ret, struct err *err
     if (!known)
         return err_set(err, ERR_INVALID, "a hub has no such topic");
     *ret = t;
+    return 0;
+}
+
+void topic_put_twin_reply(char *to, int status, struct topic_span rid, const uint64_t *version)
+{
+    if (version)
+        (void)str_format(to, TOPIC_OUT_MAX, "$iothub/twin/res/%d/?$rid=%.*s&$version=%" PRIu64,
+                         status, (int)rid.len, rid.at, *version);
+    else
+        (void)str_format(to, TOPIC_OUT_MAX, "$iothub/twin/res/%d/?$rid=%.*s", status, (int)rid.len,
+                         rid.at);
+}
+
+void topic_put_desired(char *to, uint64_t version)
+{
+    (void)str_format(to, TOPIC_OUT_MAX, "$iothub/twin/PATCH/properties/desired/?$version=%" PRIu64,
+                     version);
+}
+
+void topic_put_method(char *to, const char *method, const char *rid)
+{
+    (void)str_format(to, TOPIC_OUT_MAX, "$iothub/methods/POST/%s/?$rid=%s", method, rid);
+}
+
+/* The query of what a hub publishes. */
+static bool parse_reply_query(struct topic_span rest, struct topic_reply *r, struct topic *t)
+{
+    if (!parse_query(rest, t))
+        return false;
+    r->rid = t->rid;
+    r->version = t->version;
+    return true;
+}
+
+static bool parse_service_reply(struct topic_span rest, struct topic_reply *r)
+{
+    struct topic t = {.rid.at = ""};
+
+    if (cut(&rest, "twin/res/")) {
+        r->kind = TOPIC_TWIN_REPLY;
+        if (!parse_status(&rest, &t) || !parse_reply_query(rest, r, &t))
+            return false;
+        r->status = t.status;
+        return r->rid.len > 0;
+    }
+    if (cut(&rest, "twin/PATCH/properties/desired/")) {
+        r->kind = TOPIC_TWIN_DESIRED;
+        return parse_reply_query(rest, r, &t) && t.has_version;
+    }
+    if (!cut(&rest, "methods/POST/"))
+        return false;
+    r->kind = TOPIC_METHOD;
+    r->method = until(&rest, '/');
+    return r->method.len > 0 && parse_reply_query(rest, r, &t) && r->rid.len > 0;
+}
+
+static bool parse_devicebound(struct topic_span rest, struct topic_reply *r)
+{
+    r->kind = TOPIC_DEVICEBOUND;
+    r->device = until(&rest, '/');
+    if (!cut(&rest, "messages/devicebound"))
+        return false;
+    if (rest.len > 0 && !cut(&rest, "/"))
+        return false;
+    r->bag = rest;
+    return topic_bag_each(rest.at, rest.len, NULL, NULL);
+}
+
+int topic_parse_reply(const char *text, size_t len, struct topic_reply *ret, struct err *err)
+{
+    struct topic_span rest = {text, len};
+    struct topic_reply r = {.rid.at = "", .method.at = "", .device.at = "", .bag.at = ""};
+    bool known = cut(&rest, "$iothub/") ? parse_service_reply(rest, &r)
+                                        : cut(&rest, "devices/") && parse_devicebound(rest, &r);
+
+    if (!known)
+        return err_set(err, ERR_PROTOCOL, "a hub does not publish to such a topic");
+    *ret = r;
     return 0;
 }
 

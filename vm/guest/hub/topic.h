@@ -37,6 +37,28 @@ struct topic {
 /* RET points into TEXT. ERR_INVALID where a hub knows no such topic, or its bag is malformed. */
 int topic_parse(const char *text, size_t len, struct topic *ret, struct err *err);
 
+/* Topics that a hub publishes to; TO has room for TOPIC_OUT_MAX. VERSION may be NULL. */
+#define TOPIC_OUT_MAX 400
+void topic_put_twin_reply(char *to, int status, struct topic_span rid, const uint64_t *version);
+void topic_put_desired(char *to, uint64_t version);
+void topic_put_method(char *to, const char *method, const char *rid);
+
+/* A topic that a hub publishes to. */
+enum topic_reply_kind { TOPIC_TWIN_REPLY, TOPIC_TWIN_DESIRED, TOPIC_METHOD, TOPIC_DEVICEBOUND };
+
+struct topic_reply {
+    enum topic_reply_kind kind;
+    unsigned status;          /* twin reply */
+    uint64_t version;         /* desired; twin reply: 0 where it has none */
+    struct topic_span rid;    /* twin reply, method; shorter than TOPIC_RID_MAX */
+    struct topic_span method; /* its name, still encoded */
+    struct topic_span device; /* devicebound */
+    struct topic_span bag;    /* the same: the property bag, still encoded */
+};
+
+/* RET points into TEXT. ERR_PROTOCOL where a hub does not publish to such a topic. */
+int topic_parse_reply(const char *text, size_t len, struct topic_reply *ret, struct err *err);
+
 /* What can be subscribed to, as bits: a hub has no free topic space. */
 enum topic_sub {
     SUB_TWIN_REPLY = 1,
@@ -45,6 +67,7 @@ enum topic_sub {
     SUB_DEVICEBOUND = 8,
     SUB_INPUTS = 16,
     SUB_DEVICEBOUND_QOS1 = 32, /* messages to the device are to be acknowledged */
+    SUB_INPUTS_QOS0 = 64,      /* messages to inputs are not */
 };
 
 /* The bit of a filter that a client with this identity may subscribe to; 0 where it may not.

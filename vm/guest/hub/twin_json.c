@@ -123,6 +123,29 @@ size_t twin_json_size(const cJSON *section)
     return value_size(section, true);
 }
 
+int twin_json_check_size(const cJSON *section, size_t max, const char *name, struct err *err)
+{
+    size_t size = twin_json_size(section);
+
+    if (size > max)
+        return err_set(err, ERR_INVALID,
+                       "%s: %zu bytes are more than the %zu KB that a twin may have", name, size,
+                       max / 1024);
+    return 0;
+}
+
+int twin_json_check_patch(const cJSON *patch, size_t max, const char *root, struct err *err)
+{
+    size_t size = twin_json_size(patch);
+
+    if (size > 2 * max)
+        return err_set(
+            err, ERR_INVALID,
+            "%s: a change of %zu bytes is more than twice the %zu KB that a twin may have", root,
+            size, max / 1024);
+    return twin_json_check(patch, root, err);
+}
+
 /* One look-up for each member: cJSON's take as long as the object is large. */
 static void merge(cJSON *target, const cJSON *patch, bool top)
 {

@@ -43,17 +43,6 @@ static void replace_text(char **text, const cJSON *value)
     *text = buf_steal(&out);
 }
 
-static int check_size(const cJSON *section, size_t max, const char *name, struct err *err)
-{
-    size_t size = twin_json_size(section);
-
-    if (size > max)
-        return err_set(err, ERR_INVALID,
-                       "%s: %zu bytes are more than the %zu KB that a twin may have", name, size,
-                       max / 1024);
-    return 0;
-}
-
 /* ------------------------------------------------------------------------------------------
  * reading */
 
@@ -208,21 +197,6 @@ int twins_desired(struct hub *hub, const char *device, const char *module, cJSON
 /* ------------------------------------------------------------------------------------------
  * changing */
 
-/* What is put into a twin is looked at before the work begins: it may take away as much as it
- * brings.
- */
-static int check_patch(const cJSON *patch, size_t max, const char *name, struct err *err)
-{
-    size_t size = twin_json_size(patch);
-
-    if (size > 2 * max)
-        return err_set(
-            err, ERR_INVALID,
-            "%s: a change of %zu bytes is more than twice the %zu KB that a twin may have", name,
-            size, max / 1024);
-    return twin_json_check(patch, name, err);
-}
-
 /* Brings the texts of a section up to date with PATCH already merged into NOW. */
 static int store_section(const cJSON *now, const cJSON *patch, char **text, char **meta_text,
                          uint64_t stamp_version, const char *name, struct err *err)
@@ -232,7 +206,7 @@ static int store_section(const cJSON *now, const cJSON *patch, char **text, char
 
     if (!meta)
         return -1;
-    if (check_size(now, TWIN_SECTION_MAX, name, err) < 0)
+    if (twin_json_check_size(now, TWIN_SECTION_MAX, name, err) < 0)
         return -1;
     replace_text(text, now);
     clock_format(when, sizeof(when), clock_wall_ms());
@@ -249,7 +223,7 @@ int twins_report(struct hub *hub, const char *device, const char *module, const 
 
     if (!patch)
         return err_set(err, ERR_INVALID, "reported: not valid JSON");
-    if (check_patch(patch, TWIN_SECTION_MAX, "reported", err) < 0 ||
+    if (twin_json_check_patch(patch, TWIN_SECTION_MAX, "reported", err) < 0 ||
         store_twin_get(hub->store, device, module, &t, err) < 0)
         return -1;
     if (base && *base != t.reported_version)
@@ -277,7 +251,7 @@ static int change_desired(struct twin_row *t, const cJSON *body, bool replace, c
     auto_json cJSON *desired = parse_own(t->desired, err);
     auto_json cJSON *patch = NULL;
 
-    if (!desired || check_patch(body, TWIN_SECTION_MAX, "properties.desired", err) < 0)
+    if (!desired || twin_json_check_patch(body, TWIN_SECTION_MAX, "properties.desired", err) < 0)
         return -1;
     if (replace) {
         auto_json cJSON *wanted = cJSON_CreateObject();
@@ -304,10 +278,10 @@ static int change_tags(struct twin_row *t, const cJSON *body, bool replace, stru
 {
     auto_json cJSON *tags = replace ? cJSON_CreateObject() : parse_own(t->tags, err);
 
-    if (!tags || check_patch(body, TWIN_TAGS_MAX, "tags", err) < 0)
+    if (!tags || twin_json_check_patch(body, TWIN_TAGS_MAX, "tags", err) < 0)
         return -1;
     twin_json_merge(tags, body);
-    if (check_size(tags, TWIN_TAGS_MAX, "tags", err) < 0)
+    if (twin_json_check_size(tags, TWIN_TAGS_MAX, "tags", err) < 0)
         return -1;
     replace_text(&t->tags, tags);
     return 0;

@@ -1,5 +1,5 @@
-/* See edge_quantile.h. */
-#include "vm/guest/hub/edge_quantile.h"
+/* See quantile.h. */
+#include "core/base/quantile.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static size_t bucket_of(double value)
     size_t octave = (size_t)(exponent - LOWEST_EXPONENT - 1);
     size_t bucket = octave * PER_OCTAVE + (size_t)((fraction - 0.5) * 2 * PER_OCTAVE);
 
-    return bucket < EDGE_QUANTILE_BUCKETS ? bucket : EDGE_QUANTILE_BUCKETS - 1;
+    return bucket < QUANTILE_BUCKETS ? bucket : QUANTILE_BUCKETS - 1;
 }
 
 static double middle_of(size_t bucket)
@@ -29,9 +29,9 @@ static double middle_of(size_t bucket)
 }
 
 /* Values of windows that are over make room. */
-static void age(struct edge_quantile *q, uint64_t mono_ms)
+static void age(struct quantile *q, uint64_t mono_ms)
 {
-    uint64_t window = mono_ms / EDGE_QUANTILE_WINDOW_MS;
+    uint64_t window = mono_ms / QUANTILE_WINDOW_MS;
 
     if (window == q->window)
         return;
@@ -43,30 +43,30 @@ static void age(struct edge_quantile *q, uint64_t mono_ms)
     q->window = window;
 }
 
-void edge_quantile_add(struct edge_quantile *q, double value, uint64_t mono_ms)
+void quantile_add(struct quantile *q, double value, uint64_t mono_ms)
 {
     size_t bucket = bucket_of(value);
 
     age(q, mono_ms);
     if (q->now[bucket] == UINT16_MAX) /* the shares stay as they are */
-        for (size_t i = 0; i < EDGE_QUANTILE_BUCKETS; i++)
+        for (size_t i = 0; i < QUANTILE_BUCKETS; i++)
             q->now[i] = (uint16_t)(q->now[i] - q->now[i] / 2);
     q->now[bucket]++;
 }
 
-double edge_quantile_value(struct edge_quantile *q, double at, uint64_t mono_ms)
+double quantile_value(struct quantile *q, double at, uint64_t mono_ms)
 {
     uint64_t total = 0, seen = 0;
 
     age(q, mono_ms);
-    for (size_t i = 0; i < EDGE_QUANTILE_BUCKETS; i++)
+    for (size_t i = 0; i < QUANTILE_BUCKETS; i++)
         total += (uint64_t)q->now[i] + q->before[i];
     if (total == 0)
         return (double)NAN;
-    for (size_t i = 0; i < EDGE_QUANTILE_BUCKETS; i++) {
+    for (size_t i = 0; i < QUANTILE_BUCKETS; i++) {
         seen += (uint64_t)q->now[i] + q->before[i];
         if (seen > 0 && (double)seen >= at * (double)total)
             return middle_of(i);
     }
-    return middle_of(EDGE_QUANTILE_BUCKETS - 1);
+    return middle_of(QUANTILE_BUCKETS - 1);
 }

@@ -1,6 +1,6 @@
 /* See mqtt_packet.h. A reader walks over the packet's body and remembers whether it ever ran past
  * the end, so that each field is read in one line and checked once. */
-#include "vm/guest/hub/mqtt_packet.h"
+#include "core/io/mqtt_packet.h"
 
 #include "core/base/str.h"
 
@@ -153,7 +153,49 @@ bool mqtt_packet_filter(const struct mqtt_packet *p, size_t *at, struct mqtt_tex
     return true;
 }
 
-static void parse_body(struct reader *r, unsigned flags, struct mqtt_packet *p)
+static void parse_suback(struct reader *r, struct mqtt_packet *p)
+{
+    p->id = take_id(r);
+    if (r->left == 0 || r->left > MQTT_FILTERS_MAX)
+        r->bad = true;
+    while (r->left > 0 && !r->bad)
+        p->refused |= take_u8(r) == MQTT_SUBACK_FAILURE;
+}
+
+/* What a server sends. */
+static void parse_reply(struct reader *r, unsigned flags, struct mqtt_packet *p)
+{
+    unsigned wanted_flags = 0;
+
+    switch ((unsigned)p->type) {
+    case MQTT_CONNACK:
+        if (take_u8(r) > 1) /* 1: a session was kept */
+            r->bad = true;
+        p->code = take_u8(r);
+        break;
+    case MQTT_PUBLISH:
+        wanted_flags = flags;
+        parse_publish(r, flags, p);
+        break;
+    case MQTT_PUBACK:
+    case MQTT_UNSUBACK:
+        p->id = take_id(r);
+        break;
+    case MQTT_SUBACK:
+        parse_suback(r, p);
+        break;
+    case MQTT_PINGRESP:
+        break;
+    default:
+        /* What only a client sends, and QoS 2, which nobody here speaks. */
+        r->bad = true;
+    }
+    if (r->left > 0 || flags != wanted_flags)
+        r->bad = true;
+}
+
+/* What a client sends. */
+static void parse_request(struct reader *r, unsigned flags, struct mqtt_packet *p)
 {
     unsigned wanted_flags = 0;
 
@@ -202,7 +244,9 @@ static int parse_length(const char *data, size_t len, size_t *ret)
     return -1;
 }
 
-long mqtt_packet_parse(const char *data, size_t len, struct mqtt_packet *ret, struct err *err)
+static long parse(const char *data, size_t len,
+                  void (*parse_body)(struct reader *r, unsigned flags, struct mqtt_packet *p),
+                  struct mqtt_packet *ret, struct err *err)
 {
     size_t body = 0;
     int length_bytes = len > 0 ? parse_length(data + 1, len - 1, &body) : 0;
@@ -220,6 +264,16 @@ long mqtt_packet_parse(const char *data, size_t len, struct mqtt_packet *ret, st
         return err_set(err, ERR_PROTOCOL, "malformed MQTT packet of type %d", (int)p.type);
     *ret = p;
     return (long)(1 + (size_t)length_bytes + body);
+}
+
+long mqtt_packet_parse(const char *data, size_t len, struct mqtt_packet *ret, struct err *err)
+{
+    return parse(data, len, parse_request, ret, err);
+}
+
+long mqtt_reply_parse(const char *data, size_t len, struct mqtt_packet *ret, struct err *err)
+{
+    return parse(data, len, parse_reply, ret, err);
 }
 
 static void put_u16(struct buf *to, size_t value)
@@ -281,4 +335,68 @@ void mqtt_put_unsuback(struct buf *to, uint16_t id)
 void mqtt_put_pingresp(struct buf *to)
 {
     put_header(to, MQTT_PINGRESP, 0, 0);
+}
+
+static void put_text(struct buf *to, const char *text)
+{
+    size_t len = strlen(text);
+
+    assert(len <= MQTT_TEXT_MAX);
+    put_u16(to, len);
+    buf_append(to, text, len);
+}
+
+void mqtt_put_connect(struct buf *to, const char *client_id, const char *user, const char *password,
+                      uint16_t keep_alive_s)
+{
+    size_t texts = 2 + strlen(client_id) + 2 + strlen(user) + (password ? 2 + strlen(password) : 0);
+
+    put_header(to, MQTT_CONNECT, 0, 10 + texts);
+    put_text(to, "MQTT");
+    buf_putc(to, 4);
+    buf_putc(to, (char)(0x80 | (password ? 0x40 : 0) | 0x02));
+    put_u16(to, keep_alive_s);
+    put_text(to, client_id);
+    put_text(to, user);
+    if (password)
+        put_text(to, password);
+}
+
+static size_t filters_size(const char *const *filters, size_t n)
+{
+    size_t size = 0;
+
+    assert(n > 0 && n <= MQTT_FILTERS_MAX);
+    for (size_t i = 0; i < n; i++)
+        size += 2 + strlen(filters[i]);
+    return size;
+}
+
+void mqtt_put_subscribe(struct buf *to, uint16_t id, const char *const *filters, size_t n,
+                        unsigned qos)
+{
+    put_header(to, MQTT_SUBSCRIBE, 2, 2 + filters_size(filters, n) + n);
+    put_u16(to, id);
+    for (size_t i = 0; i < n; i++) {
+        put_text(to, filters[i]);
+        buf_putc(to, (char)qos);
+    }
+}
+
+void mqtt_put_unsubscribe(struct buf *to, uint16_t id, const char *const *filters, size_t n)
+{
+    put_header(to, MQTT_UNSUBSCRIBE, 2, 2 + filters_size(filters, n));
+    put_u16(to, id);
+    for (size_t i = 0; i < n; i++)
+        put_text(to, filters[i]);
+}
+
+void mqtt_put_pingreq(struct buf *to)
+{
+    put_header(to, MQTT_PINGREQ, 0, 0);
+}
+
+void mqtt_put_disconnect(struct buf *to)
+{
+    put_header(to, MQTT_DISCONNECT, 0, 0);
 }

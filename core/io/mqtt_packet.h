@@ -1,6 +1,7 @@
-/* MQTT 3.1.1 packets: the bytes, and nothing of what they mean to a hub. Pure; any thread. */
-#ifndef BERTH_HUB_MQTT_PACKET_H
-#define BERTH_HUB_MQTT_PACKET_H
+/* MQTT 3.1.1 packets of both sides: the bytes, and nothing of what they mean to a hub. Pure; any
+ * thread. */
+#ifndef BERTH_IO_MQTT_PACKET_H
+#define BERTH_IO_MQTT_PACKET_H
 
 #include "core/base/buf.h"
 #include "core/base/err.h"
@@ -13,6 +14,7 @@
 #define MQTT_PAYLOAD_MAX (256U << 10)
 #define MQTT_PACKET_MAX  (MQTT_PAYLOAD_MAX + 65536U + 16U)
 #define MQTT_FILTERS_MAX 50 /* in one packet */
+#define MQTT_TEXT_MAX    65535U
 
 enum mqtt_type {
     MQTT_CONNECT = 1,
@@ -35,6 +37,8 @@ enum mqtt_connack {
     MQTT_ACCEPTED = 0,
     MQTT_BAD_PROTOCOL = 1,
     MQTT_BAD_CLIENT_ID = 2,
+    MQTT_UNAVAILABLE = 3,
+    MQTT_BAD_LOGIN = 4,
     MQTT_NOT_AUTHORIZED = 5,
 };
 
@@ -63,25 +67,42 @@ struct mqtt_packet {
     bool retain;
     /* SUBSCRIBE, UNSUBSCRIBE: as they stand in the packet, for mqtt_packet_filter() */
     struct mqtt_text filters;
+    /* CONNACK */
+    unsigned code;
+    /* SUBACK: one of the filters, or more */
+    bool refused;
 };
 
 /* Reads the packet that a client sent at DATA. Returns its length, 0 where more bytes are needed,
  * -1 (ERR_PROTOCOL) where it breaks the protocol or is larger than MQTT_PACKET_MAX. RET points into
  * DATA. */
 long mqtt_packet_parse(const char *data, size_t len, struct mqtt_packet *ret, struct err *err);
+/* The same for what a server sends. */
+long mqtt_reply_parse(const char *data, size_t len, struct mqtt_packet *ret, struct err *err);
 
 /* The next filter of a SUBSCRIBE or UNSUBSCRIBE; AT begins at 0. False behind the last. */
 bool mqtt_packet_filter(const struct mqtt_packet *p, size_t *at, struct mqtt_text *ret_filter,
                         unsigned *ret_qos);
 
-/* What a server sends. */
-void mqtt_put_connack(struct buf *to, bool session_present, enum mqtt_connack code);
-/* All of a PUBLISH but its LEN bytes of payload, which the caller sends behind it. ID 0: QoS 0.
- * AGAIN: it was sent before. */
+/* What both sides send. All of a PUBLISH but its LEN bytes of payload, which the caller sends
+ * behind it. ID 0: QoS 0. AGAIN: it was sent before. */
 void mqtt_put_publish(struct buf *to, const char *topic, size_t len, uint16_t id, bool again);
 void mqtt_put_puback(struct buf *to, uint16_t id);
+
+/* What a server sends. */
+void mqtt_put_connack(struct buf *to, bool session_present, enum mqtt_connack code);
 void mqtt_put_suback(struct buf *to, uint16_t id, const unsigned char *codes, size_t n);
 void mqtt_put_unsuback(struct buf *to, uint16_t id);
 void mqtt_put_pingresp(struct buf *to);
+
+/* What a client sends. No text may be longer than MQTT_TEXT_MAX. The session is a clean one;
+ * PASSWORD may be NULL. */
+void mqtt_put_connect(struct buf *to, const char *client_id, const char *user, const char *password,
+                      uint16_t keep_alive_s);
+void mqtt_put_subscribe(struct buf *to, uint16_t id, const char *const *filters, size_t n,
+                        unsigned qos);
+void mqtt_put_unsubscribe(struct buf *to, uint16_t id, const char *const *filters, size_t n);
+void mqtt_put_pingreq(struct buf *to);
+void mqtt_put_disconnect(struct buf *to);
 
 #endif

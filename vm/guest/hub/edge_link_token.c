@@ -1,0 +1,51 @@
+/* See edge_upstream_private.h: what an identity logs in with. The runtime signs for the modules of
+ * this device; for others the cloud has told their keys. */
+#include "core/azure/sas.h"
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "vm/guest/hub/edge_scope.h"
+#include "vm/guest/hub/edge_upstream_private.h"
+
+static void on_signed(void *arg, const struct secret *token, const struct err *why)
+{
+    struct edge_link *l = arg;
+
+    l->asking = NULL;
+    edge_link_on_token(l, token, why);
+}
+
+/* With the key of the device's child, or one of a child's modules. */
+static int sign_as_child(const struct edge_link *l, const char *resource, uint64_t expiry_s,
+                         struct secret *ret_token, struct err *err)
+{
+    const struct edge_identity *child =
+        edge_scope_find(l->upstream->edge->scope, l->device, l->module);
+
+    if (!child)
+        return err_set(err, ERR_NOT_FOUND, "the cloud does not count it among this device's");
+    if (!child->enabled)
+        return err_set(err, ERR_REMOTE, "it is disabled");
+    if (child->auth != SCOPE_AUTH_SAS || !child->primary.len)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "it proves itself by a certificate whose key only it has, so that nobody "
+                       "can connect to the cloud in its place; its messages wait here");
+    return sas_make(resource, child->primary.data, expiry_s, NULL, ret_token, err);
+}
+
+void edge_link_ask_token(struct edge_link *l)
+{
+    const struct edge *e = l->upstream->edge;
+    uint64_t expiry_s = clock_wall_ms() / 1000 + l->upstream->token_s;
+    auto_free char *resource = xasprintf("%s/devices/%s%s%s", e->settings->hub, l->device,
+                                         l->module[0] ? "/modules/" : "", l->module);
+    auto_secret struct secret token = {0};
+    struct err err;
+
+    if (l->module[0] && str_eq(l->device, e->settings->device))
+        l->asking = edge_workload_token(e->workload, l->module, resource, expiry_s, on_signed, l);
+    else if (sign_as_child(l, resource, expiry_s, &token, &err) < 0)
+        edge_link_on_token(l, NULL, &err);
+    else
+        edge_link_on_token(l, &token, NULL);
+}
