@@ -108,6 +108,7 @@ listed() { edge list 2>"$work/why" >"$work/list" && grep -qE "$1" "$work/list"; 
 check 'list: what runs' wait_until 60 listed '^one +running +Up .* +localhost/words:1$'
 check 'list: what does not, and why' wait_until 60 eval 'listed "^nix +failed" && grep -q "^nix: pull" "$work/why"'
 check 'list: the runtime is among them' listed '^edgeAgent +running'
+check 'logs: they come' wait_until 20 eval 'edge logs one 2>/dev/null | grep bye'
 check 'logs: output and errors apart, bytes as they are' eval '[ "$(edge logs one --tail 10 2>"$work/errors" | head -n 1)" = "hello from there" ] && grep -q $'"'a \\033\\[31mred'"' "$work/errors"'
 check 'logs: a terminal is not moved' eval 'TERM=dumb script -qec "iotedge -H $work/mgmt.sock logs one" /dev/null </dev/null | grep -qF "a ^[[31mred"'
 check 'logs: a tail' eval '[ "$(edge logs one --tail 1 2>&1 | wc -l)" = 1 ]'
