@@ -10,6 +10,7 @@
 #include "core/io/http_server.h"
 #include "core/io/tls_cert.h"
 #include "tests/hub_client.h"
+#include "vm/guest/hub/edge_store.h"
 #include "vm/guest/hub/topic.h"
 
 #include <poll.h>
@@ -21,8 +22,8 @@
 
 struct test_edge {
     struct test_hub link; /* its folder, with ca.pem, and its ports */
-    const char *modules[6];
-    char keys[6][128];
+    const char *modules[64];
+    char keys[64][128];
     size_t n_modules;
     unsigned max_clients;
     pid_t runtime;
@@ -228,6 +229,24 @@ static inline void edge_new(struct test_edge *e, const struct test_hub *cloud)
     if (tls_cert_make_ca(ca, key, "test edge CA", 2, NULL) < 0)
         abort();
     edge_add_module(e, cloud, "$edgeHub");
+}
+
+/* A configuration as a twin brought it in an earlier life. */
+static inline bool edge_keep_config(const struct test_edge *e, const char *config)
+{
+    struct edge_store *store = NULL;
+    char path[100];
+    bool ok;
+
+    snprintf(path, sizeof(path), "%s/data", e->link.dir);
+    if (file_mkdirs(path, 0700, NULL) < 0)
+        return false;
+    snprintf(path, sizeof(path), "%s/data/edge.db", e->link.dir);
+    ok = edge_store_open(path, &store, NULL) == 0 &&
+         edge_store_text_put(store, "config", config, strlen(config), NULL) == 0 &&
+         edge_store_commit(store, NULL) == 0;
+    edge_store_close(store);
+    return ok;
 }
 
 static inline bool edge_start(struct test_edge *e)

@@ -24,6 +24,7 @@ struct vm_record {
     char by[MODEL_NAME_MAX]; /* who made it */
     uint64_t created_ms;
     uint64_t started_ms; /* last power-on; 0 never */
+    bool without_tpm;    /* not kept: the emulator of it did not work just now */
 };
 
 /* Fills name, plan, uuid, mac, slot "slot-a" and created_ms; the rest is zero. */

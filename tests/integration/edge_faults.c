@@ -9,7 +9,6 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "tests/edge_runtime.h"
-#include "vm/guest/hub/edge_store.h"
 #include "vm/guest/hub/mqtt_conn.h"
 
 #include <stdatomic.h>
@@ -119,7 +118,7 @@ static void cloud_live(void)
     auto_free char *cert = xasprintf("%s/server.pem", scripted.dir);
     auto_free char *key = xasprintf("%s/server.key", scripted.dir);
     struct tls_server *tls = tls_server_new(cert, key, NULL);
-    struct mqtt_server *s = mqtt_server_new(loop, heads, owners, cloud_keeps, NULL);
+    struct mqtt_server *s = mqtt_server_new(loop, 100, heads, owners, cloud_keeps, NULL);
 
     log_set_level(LOG_LEVEL_ERROR);
     if (!tls || mqtt_server_listen(s, "127.0.0.1", scripted.mqtt_port, tls, NULL) < 0)
@@ -291,30 +290,13 @@ static bool run(void)
 
 /* ---- set-up ---- */
 
-/* Routes as the twin brought them in an earlier life. */
-static bool keep_routes(void)
-{
-    static const char config[] =
-        "{\"schemaVersion\":\"1.1\",\"routes\":{"
-        "\"one\":\"FROM /messages/* INTO BrokeredEndpoint(\\\"/modules/receiver/inputs/one\\\")\","
-        "\"two\":\"FROM /messages/* WHERE third = 'yes' INTO "
-        "BrokeredEndpoint(\\\"/modules/receiver/inputs/two\\\")\","
-        "\"up\":\"FROM /messages/* INTO $upstream\"},"
-        "\"storeAndForwardConfiguration\":{\"timeToLiveSecs\":7200}}";
-    struct edge_store *store = NULL;
-    char path[100];
-    bool ok;
-
-    (void)snprintf(path, sizeof(path), "%s/data", edge.link.dir);
-    if (file_mkdirs(path, 0700, NULL) < 0)
-        return false;
-    (void)snprintf(path, sizeof(path), "%s/data/edge.db", edge.link.dir);
-    ok = edge_store_open(path, &store, NULL) == 0 &&
-         edge_store_text_put(store, "config", config, strlen(config), NULL) == 0 &&
-         edge_store_commit(store, NULL) == 0;
-    edge_store_close(store);
-    return ok;
-}
+static const char config[] =
+    "{\"schemaVersion\":\"1.1\",\"routes\":{"
+    "\"one\":\"FROM /messages/* INTO BrokeredEndpoint(\\\"/modules/receiver/inputs/one\\\")\","
+    "\"two\":\"FROM /messages/* WHERE third = 'yes' INTO "
+    "BrokeredEndpoint(\\\"/modules/receiver/inputs/two\\\")\","
+    "\"up\":\"FROM /messages/* INTO $upstream\"},"
+    "\"storeAndForwardConfiguration\":{\"timeToLiveSecs\":7200}}";
 
 static bool prepare(void)
 {
@@ -335,7 +317,7 @@ static bool prepare(void)
     edge_write_settings(&edge, &scripted);
     runtime_start(&edge);
     start(&processes[CLOUD]);
-    if (!keep_routes() || !edge_start(&edge))
+    if (!edge_keep_config(&edge, config) || !edge_start(&edge))
         return false;
     start(&processes[SENDER]);
     start(&processes[RECEIVER]);

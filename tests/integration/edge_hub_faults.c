@@ -7,6 +7,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#define REPORT   "$iothub/twin/PATCH/properties/reported/?$rid="
+#define REPORTED "$iothub/twin/res/204/?$rid="
+
 static char first_serial[80];
 
 static void *start(void *arg)
@@ -215,6 +218,39 @@ static void test_offline(void)
            buf_str(&seen));
 }
 
+/* What a module reports without the cloud outlives the hub; what the cloud wants meanwhile comes
+ * when both are back. */
+static void test_offline_twin(void)
+{
+    static const char first[] = "{\"mood\":null,\"trips\":1}", second[] = "{\"trips\":2}";
+    struct link l = {0};
+    auto_buf struct buf payload = {0};
+
+    (void)hub_end(&hub, SIGKILL);
+    (void)login(&l, module_login("receiver"), NULL);
+    (void)mqtt_subscribe(&l, "$iothub/twin/res/#", 0);
+    (void)mqtt_publish(&l, REPORT "4", 0, 0, first, strlen(first));
+    report("a module reports without the cloud", twin_reply(&l, REPORTED "4", &payload), NULL);
+    (void)mqtt_publish(&l, REPORT "5", 0, 0, second, strlen(second));
+    report("and again", twin_reply(&l, REPORTED "5", &payload), NULL);
+    link_close(&l);
+    (void)hub_end(&edge.link, SIGKILL);
+    report("the hub is killed and starts", edge_start(&edge), edge.link.line);
+    (void)login(&l, module_login("receiver"), NULL);
+    (void)mqtt_subscribe(&l, "$iothub/twin/PATCH/properties/desired/#", 0);
+    (void)mqtt_ping(&l);
+    report("the cloud is there again", hub_start(&hub), hub.line);
+    (void)call("PATCH", "/twins/" EDGE_DEVICE "/modules/receiver", NULL,
+               "{\"properties\":{\"desired\":{\"colour\":\"green\"}}}");
+    report("the module is told what it missed",
+           twin_reply(&l, "$iothub/twin/PATCH/properties/desired/?$version=", &payload) &&
+               strstr(buf_str(&payload), "\"colour\":\"green\""),
+           buf_str(&payload));
+    expect("and the cloud what was reported",
+           twin_comes_to("receiver", "\"trips\":2") && !says("\"mood\""));
+    link_close(&l);
+}
+
 int main(void)
 {
     bool small;
@@ -229,5 +265,6 @@ int main(void)
         test_full_disk();
     test_restart();
     test_offline();
+    test_offline_twin();
     return family_end();
 }

@@ -266,6 +266,20 @@ static void test_one(void)
     END;
 }
 
+static void test_unsigned(void)
+{
+    CASE("where the runtime signs nothing, nobody is removed", SAY(200, PAGE(DEVICE("a"), "null")));
+    run_until_known("a");
+    close_scope();
+    runtime.modules[0] = NULL;
+    open_scope();
+    ask("a");
+    expect_answer(ERR_UNREACHABLE, "no such module");
+    expect(known("a") && scripted.n == 1 && !dropped[0], dropped);
+    runtime.modules[0] = "$edgeHub";
+    END;
+}
+
 static void test_limit(void)
 {
     CASE("a flood of names does not reach the cloud", SAY(200, PAGE("", "null")), SAY(404, "{}"));
@@ -358,6 +372,7 @@ int main(void)
     test_half();
     test_nonsense();
     test_one();
+    test_unsigned();
     test_limit();
     test_leaving();
     test_later();

@@ -87,6 +87,13 @@ static void test_questions(void)
     get("get", "6");
     answer(404, 0, "");
     report("a twin that the cloud does not know is 404", said("6:404\n"));
+    get("get", "6");
+    go_offline();
+    report("and forgotten", said("6:404\n"));
+    world.online = true;
+    get("get", "6");
+    answer(200, 0, twin);
+    buf_clear(&world.said);
     get("get", "7");
     answer(200, 0, "{\"desired\":");
     report("an answer that makes no sense counts for none",

@@ -2,7 +2,7 @@
 # berth-edged and its edge hub: the child that stands for systemModules.edgeHub is started, restarted, stopped and told of like a
 # container, whatever it does; and what only it may ask the runtime for. The program is one of the test's own, which does as its file
 # `play` says; no container engine is needed.
-# shellcheck source=tests/lib.sh disable=SC2016,SC2154,SC2317
+# shellcheck source=tests/lib.sh disable=SC2016,SC2034,SC2154,SC2317
 . "$(dirname "$0")/../lib.sh"
 set -o pipefail # jq is content with nothing
 setup_private
@@ -35,9 +35,9 @@ ready='echo ready >&3; exec 3>&-; stamp=2026-01-01T00:00:00.000Z'
 wait_for_end='while :; do read -rt 0.1 <> <(:); done'
 serve="$ready"'; trap "echo \"$stamp info  hub: ends\" >&2; exit 0" TERM; echo "$stamp warn  hub: serving" >&2; echo "a crash says this" >&2; '"$wait_for_end"
 
-edged_start() { # [ARGS...]
+edged_start() {
     berth-edged --config "$work/config.toml" --state-dir "$state" --mgmt-socket "$mgmt" --engine-socket "$work/no-engine" \
-        --https-port "$hub_https" --hub-program "$work/edge-hub" "$@" >>"$work/edged.log" 2>&1 &
+        --https-port "$hub_https" --hub-program "$work/edge-hub" >>"$work/edged.log" 2>&1 &
     edged_pid=$!
     wait_until 10 curl -sf --unix-socket "$mgmt" "http://m/systeminfo?$v"
 }

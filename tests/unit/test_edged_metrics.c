@@ -4,9 +4,11 @@
 #include "vm/guest/edged/availability.h"
 #include "vm/guest/edged/container_stats.h"
 #include "vm/guest/edged/network.h"
+#include "vm/guest/edged/sysinfo.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ------------------------------------------------------------------------------- names and text */
 
@@ -200,4 +202,16 @@ Test(network, tells_the_bridge_s_address)
                    "");
     expect_gateway("{\"IPAM\":{\"Config\":null}}", "");
     expect_gateway("[]", "");
+}
+
+Test(sysinfo, tells_what_a_process_uses)
+{
+    struct sysinfo_process p = {0}, later = {0};
+    cr_assert(sysinfo_process_read(getpid(), &p));
+    cr_expect(p.memory > 100000 && p.memory < 4000000000, "%llu", (unsigned long long)p.memory);
+    cr_expect(p.threads >= 1 && p.threads < 100);
+    for (later = p; later.cpu_ns == p.cpu_ns;) /* its own use grows by looking */
+        cr_assert(sysinfo_process_read(getpid(), &later));
+    cr_expect_gt(later.cpu_ns, p.cpu_ns);
+    cr_expect_not(sysinfo_process_read(-1, &p));
 }

@@ -1,6 +1,7 @@
 /* berth-edged: an IoT Edge runtime in one small process. Reads the command line and the
  * configuration, then runs until it is told to end. */
 #include "core/azure/base64.h"
+#include "core/azure/tpm_public.h"
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
@@ -170,15 +171,18 @@ static int show_tpm(const char *tcti)
 {
     struct err err;
     struct config_tpm config = {0};
-    auto_buf struct buf endorsement = {0}, storage = {0}, text = {0};
+    auto_buf struct buf endorsement = {0}, storage = {0}, ek = {0}, srk = {0};
+    char id[TPM_REGISTRATION_ID_SIZE];
     STR_SET(config.tcti, tcti);
     if (tpm_keys(&config, &endorsement, &storage, &err) < 0)
         return fail(&err, EXIT_FAILURE);
-    buf_puts(&text, "{\"endorsementKey\":\"");
-    base64_encode(endorsement.data, endorsement.len, &text);
-    buf_puts(&text, "\",\"storageRootKey\":\"");
-    base64_encode(storage.data, storage.len, &text);
-    (void)printf("%s\"}\n", buf_str(&text));
+    base64_encode(endorsement.data, endorsement.len, &ek);
+    base64_encode(storage.data, storage.len, &srk);
+    if (tpm_registration_id(buf_str(&ek), id, &err) < 0)
+        return fail(&err, EXIT_FAILURE);
+    (void)printf(
+        "{\"registrationId\":\"%s\",\"endorsementKey\":\"%s\",\"storageRootKey\":\"%s\"}\n", id,
+        buf_str(&ek), buf_str(&srk));
     return EXIT_SUCCESS;
 }
 

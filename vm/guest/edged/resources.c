@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FIRST_MS 5000 /* the deployment is worked on first */
+#define FIRST_MS 5000  /* the deployment is worked on first */
+#define RETRY_MS 30000 /* the engine does not answer */
 #define HOST     "host"
 
 /* A container, and its processors' time when it was last looked at. */
@@ -33,7 +34,8 @@ struct resources {
     uint64_t host_memory;
     struct reading readings[PLAN_TRACKS_MAX];
     size_t n;
-    size_t at; /* the one that is asked for */
+    size_t at;                 /* the one that is asked for */
+    struct reading agent, hub; /* processes: the id is their number */
 };
 
 static void ask_next(struct resources *r);
@@ -90,6 +92,47 @@ static void describe(struct resources *r)
     meter_set(meters_get(r->c.meters, AGENT_METADATA, labels), 0);
 }
 
+/* ------------------------------------------------------------------------------- runtime */
+
+static void count_cpu(struct resources *r, struct reading *reading, uint64_t cpu_ns)
+{
+    uint64_t now_ms = clock_wall_ms();
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (now_ms > reading->at_ms && cpu_ns >= reading->cpu_ns && processors > 0)
+        observe_cpu(r, reading->name,
+                    100.0 * (double)(cpu_ns - reading->cpu_ns) / 1e6 /
+                        ((double)(now_ms - reading->at_ms) * (double)processors));
+    reading->cpu_ns = cpu_ns;
+    reading->at_ms = now_ms;
+}
+
+static void look_at_process(struct resources *r, struct reading *reading, const char *name,
+                            pid_t pid, uint64_t started_ms)
+{
+    char id[sizeof(reading->id)];
+    struct sysinfo_process p;
+    if (!sysinfo_process_read(pid, &p))
+        return;
+    (void)str_format(id, sizeof(id), "%d", (int)pid);
+    if (!str_eq(reading->id, id)) {
+        *reading = (struct reading){.at_ms = started_ms};
+        STR_SET(reading->name, name);
+        STR_SET(reading->id, id);
+    }
+    count_cpu(r, reading, p.cpu_ns);
+    set(r, AGENT_MEMORY_USED, name, p.memory);
+    set(r, AGENT_MEMORY_TOTAL, name, r->host_memory);
+    set(r, AGENT_PIDS, name, p.threads);
+}
+
+static void look_at_runtime(struct resources *r)
+{
+    struct module_view hub;
+    look_at_process(r, &r->agent, "edgeAgent", getpid(), r->c.started_ms);
+    if (edge_hub_view(r->c.hub, &hub) && hub.container && hub.container->pid > 0)
+        look_at_process(r, &r->hub, EDGE_HUB_NAME, hub.container->pid, hub.container->started_ms);
+}
+
 /* ------------------------------------------------------------------------------- modules */
 
 /* Those that run now; what is known of one is kept as long as that container. */
@@ -111,18 +154,6 @@ static void take_containers(struct resources *r)
             if (str_eq(old[k].id, reading->id) && old[k].at_ms > reading->at_ms)
                 *reading = old[k];
     }
-}
-
-static void count_cpu(struct resources *r, struct reading *reading, uint64_t cpu_ns)
-{
-    uint64_t now_ms = clock_wall_ms();
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    if (now_ms > reading->at_ms && cpu_ns >= reading->cpu_ns && processors > 0)
-        observe_cpu(r, reading->name,
-                    100.0 * (double)(cpu_ns - reading->cpu_ns) / 1e6 /
-                        ((double)(now_ms - reading->at_ms) * (double)processors));
-    reading->cpu_ns = cpu_ns;
-    reading->at_ms = now_ms;
 }
 
 /* A container without a limit has the machine's memory, or a number beyond any. */
@@ -157,6 +188,7 @@ static void on_timer(uv_timer_t *timer)
 {
     struct resources *r = timer->data;
     look_at_machine(r);
+    look_at_runtime(r);
     take_containers(r);
     r->at = 0;
     ask_next(r);
@@ -166,7 +198,8 @@ static void on_timer(uv_timer_t *timer)
 static void ask_next(struct resources *r)
 {
     if (r->at == r->n) {
-        (void)uv_timer_start(r->timer, on_timer, r->c.every_s * 1000, 0);
+        bool known = containers_ready(r->c.containers);
+        (void)uv_timer_start(r->timer, on_timer, known ? r->c.every_s * 1000 : RETRY_MS, 0);
         return;
     }
     auto_free char *target =

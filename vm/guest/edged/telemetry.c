@@ -104,6 +104,7 @@ void telemetry_begin(struct telemetry *t, const struct agent *agent, const struc
         .loop = t->c.loop,
         .docker = t->c.docker,
         .containers = agent_containers(agent),
+        .hub = hub,
         .meters = t->meters,
         .started_ms = t->c.started_ms,
         .every_s = t->c.config->metrics_every_s,

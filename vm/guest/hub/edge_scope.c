@@ -15,12 +15,12 @@
 #include <string.h>
 
 #define EVERY_MS        (3600ULL * 1000)
-#define AGAIN_MS        30000 /* not sooner after all went well */
+#define RECENT_MS       300000 /* what is not older is not asked anew */
 #define BACK_OFF_MAX_MS 600000
 #define QUIET_MAX_MS    5000 /* nobody's question is tried for so long after the cloud was away */
 #define PAGE_MS         60000
 #define PAGES_MAX       1000
-#define SAVE_MS         1000 /* changes gather for so long */
+#define SAVE_MS         5000 /* changes gather for so long */
 
 /* ---- the table and its file ---- */
 
@@ -216,12 +216,10 @@ static void on_next(uv_timer_t *timer)
 void edge_scope_refresh_all(struct edge_scope *s)
 {
     uint64_t now = clock_mono_ms();
-    uint64_t at = s->well_ms ? s->well_ms + AGAIN_MS : 0;
 
-    if (at < s->quiet_ms)
-        at = s->quiet_ms;
-    if (!s->page)
-        (void)uv_timer_start(s->next, on_next, at > now ? at - now : 0, 0);
+    if (s->page || (!s->failures && s->well_ms && now - s->well_ms < RECENT_MS))
+        return;
+    (void)uv_timer_start(s->next, on_next, s->quiet_ms > now ? s->quiet_ms - now : 0, 0);
 }
 
 /* ---- life ---- */

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Turns a fresh Debian root into Berth's: kernel, initrd, users, programs, file tree, units, pruning.
 # Called by mmdebstrap as a customize hook, before it packs the root: root.sh ROOT
-# Reads RECIPE (this folder), EDGED and IOTEDGE (paths of programs), VERSION from the environment and leaves
+# Reads RECIPE (this folder), EDGED, HUB and IOTEDGE (paths of programs), VERSION from the environment and leaves
 # ROOT/bundle/{vmlinuz,initrd} for build.sh.
 set -eu
 
 readonly root="$1"
-: "${RECIPE:?}" "${EDGED:?}" "${IOTEDGE:?}" "${VERSION:?}" "${SOURCE_DATE_EPOCH:?}" "${MMDEBSTRAP_APT_CONFIG:?}"
+: "${RECIPE:?}" "${EDGED:?}" "${HUB:?}" "${IOTEDGE:?}" "${VERSION:?}" "${SOURCE_DATE_EPOCH:?}" "${MMDEBSTRAP_APT_CONFIG:?}"
 
 lines() # FILE: its lines without comments
 {
@@ -81,6 +81,7 @@ program_add() # FILE NAME
 programs_add()
 {
     program_add "$EDGED" berth-edged
+    program_add "$HUB" berth-hub
     program_add "$IOTEDGE" iotedge
 }
 

@@ -110,10 +110,10 @@ static int status(const struct iotedge *o, int argc, char **argv)
 /* journalctl takes this process's place: a pager, -f and Ctrl-C are its business. */
 static int logs(const struct iotedge *o, int argc, char **argv)
 {
-    enum { OWN = 6 };
+    enum { SERVICE_WORDS = 2 * SERVICES_MAX, OWN = 6 };
     (void)o;
     struct err err;
-    const char **args = xcalloc((size_t)argc + 2 * SERVICES_MAX + OWN, sizeof(*args));
+    const char **args = xcalloc((size_t)argc + SERVICE_WORDS + OWN, sizeof(*args));
     size_t n = 0;
     args[n++] = "journalctl";
     for (size_t i = 0; services_units[i]; i++) {

@@ -22,7 +22,7 @@
 
 #define BUNDLE_MAX   (512U << 20) /* of all, before it is packed */
 #define LOG_MAX      (64U << 20)  /* of one module */
-#define JOURNAL_MAX  (16U << 20)  /* of one service */
+#define JOURNAL_MAX  (8U << 20)   /* of one service */
 #define NETWORKS_MAX 64
 #define ENTRY_MAX    200
 
