@@ -347,7 +347,7 @@ static void parts_main(const struct test_hub *h, int control, int ready)
     struct tls_server *tls = tls_server_new(cert, key, &err);
 
     parts_must(tls ? 0 : -1, "certificate", &err);
-    parts.edge.mqtt = mqtt_server_new(&parts.loop, heads, owners, parts_commit, NULL);
+    parts.edge.mqtt = mqtt_server_new(&parts.loop, 100, heads, owners, parts_commit, NULL);
     parts_must(mqtt_server_listen(parts.edge.mqtt, "127.0.0.1", h->mqtt_port, tls, &err), "listen",
                &err);
     (void)uv_poll_init(&parts.loop, &poll, control);
@@ -359,7 +359,6 @@ static void parts_main(const struct test_hub *h, int control, int ready)
     parts_close();
     tls_server_free(tls);
     log_close();
-    exit(0);
 }
 
 /* ----------------------------------------------------------------------------------------- outside
@@ -384,6 +383,7 @@ static inline bool parts_start(struct edge_parts *p)
         (void)close(pair[0]);
         (void)close(ready[0]);
         parts_main(&p->hub, pair[1], ready[1]);
+        exit(0);
     }
     (void)close(pair[1]);
     (void)close(ready[1]);

@@ -10,6 +10,7 @@
 #include "core/io/http_server.h"
 #include "core/io/tls_cert.h"
 #include "tests/hub_client.h"
+#include "vm/guest/hub/edge_store.h"
 #include "vm/guest/hub/topic.h"
 
 #include <poll.h>
@@ -21,11 +22,12 @@
 
 struct test_edge {
     struct test_hub link; /* its folder, with ca.pem, and its ports */
-    const char *modules[6];
-    char keys[6][128];
+    const char *modules[64];
+    char keys[64][128];
     size_t n_modules;
     unsigned max_clients;
     pid_t runtime;
+    unsigned certs; /* that its runtime has made */
 };
 
 /* ---- the runtime ---- */
@@ -66,9 +68,10 @@ static inline void runtime_sign(struct http_exchange *x, const char *key, const 
     runtime_reply(x, 200, out);
 }
 
-static inline void runtime_certify(struct http_exchange *x, const struct test_edge *e,
-                                   const cJSON *body)
+/* The first one is to be renewed soon. */
+static inline void runtime_certify(struct http_exchange *x, struct test_edge *e, const cJSON *body)
 {
+    uint64_t life_ms = e->certs++ == 0 ? 2000 : 2ULL * 24 * 3600 * 1000;
     auto_json cJSON *out = cJSON_CreateObject();
     auto_buf struct buf cert = {0};
     auto_buf struct buf key = {0};
@@ -88,7 +91,7 @@ static inline void runtime_certify(struct http_exchange *x, const struct test_ed
         http_reply_message(x, 500, "%s", err.msg);
         return;
     }
-    clock_format(until, sizeof(until), clock_wall_ms() + 2ULL * 24 * 3600 * 1000);
+    clock_format(until, sizeof(until), clock_wall_ms() + life_ms);
     json_add_str(json_add_obj(out, "privateKey"), "bytes", key.data);
     json_add_str(out, "certificate", cert.data);
     json_add_str(out, "expiration", until);
@@ -109,7 +112,7 @@ static inline void runtime_trust(struct http_exchange *x, const struct test_edge
 
 static inline void runtime_on_request(struct http_exchange *x, void *arg)
 {
-    const struct test_edge *e = arg;
+    struct test_edge *e = arg;
     const char *path = http_exchange_path(x);
     const char *module = str_starts(path, "/modules/") ? path + strlen("/modules/") : "";
     size_t len = 0, n = strcspn(module, "/");
@@ -226,6 +229,24 @@ static inline void edge_new(struct test_edge *e, const struct test_hub *cloud)
     if (tls_cert_make_ca(ca, key, "test edge CA", 2, NULL) < 0)
         abort();
     edge_add_module(e, cloud, "$edgeHub");
+}
+
+/* A configuration as a twin brought it in an earlier life. */
+static inline bool edge_keep_config(const struct test_edge *e, const char *config)
+{
+    struct edge_store *store = NULL;
+    char path[100];
+    bool ok;
+
+    snprintf(path, sizeof(path), "%s/data", e->link.dir);
+    if (file_mkdirs(path, 0700, NULL) < 0)
+        return false;
+    snprintf(path, sizeof(path), "%s/data/edge.db", e->link.dir);
+    ok = edge_store_open(path, &store, NULL) == 0 &&
+         edge_store_text_put(store, "config", config, strlen(config), NULL) == 0 &&
+         edge_store_commit(store, NULL) == 0;
+    edge_store_close(store);
+    return ok;
 }
 
 static inline bool edge_start(struct test_edge *e)

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 1024
+#define BUCKETS    1024
+#define RECENT     256
+#define RECENT_MAX 1024 /* bytes of values that are worth it */
 
 struct meter {
     const struct meter_kind *kind;
@@ -22,6 +24,13 @@ struct meter {
     struct quantile *quantile; /* of a summary */
 };
 
+/* A series that was asked for lately, by the values as they were given. To render these takes
+ * microseconds, and who counts messages asks for the same ones each time. */
+struct recent {
+    struct meter *series; /* NULL: none */
+    struct buf values;    /* each with its NUL */
+};
+
 struct meters {
     const struct meter_kind *kinds;
     size_t n_kinds;
@@ -29,6 +38,7 @@ struct meters {
     struct meter **series;
     size_t n;
     struct meter *buckets[BUCKETS];
+    struct recent recent[RECENT];
 };
 
 static const char *const type_names[] = {
@@ -71,6 +81,8 @@ void meters_free(struct meters *m)
         free(m->series[i]->quantile);
         free(m->series[i]);
     }
+    for (size_t i = 0; i < RECENT; i++)
+        buf_done(&m->recent[i].values);
     free(m->series);
     free(m->common);
     free(m);
@@ -128,11 +140,10 @@ static struct meter *create(struct meters *m, const struct meter_kind *kind, con
     return s;
 }
 
-struct meter *meters_get(struct meters *m, size_t kind, const char *const *labels)
+static struct meter *need(struct meters *m, const struct meter_kind *k, const char *const *labels)
 {
     static const char *const other[METERS_LABELS_MAX] = {"other", "other", "other", "other",
                                                          "other"};
-    const struct meter_kind *k = &m->kinds[kind];
     auto_buf struct buf text = {0};
     struct meter *s;
 
@@ -144,6 +155,58 @@ struct meter *meters_get(struct meters *m, size_t kind, const char *const *label
     put_labels(&text, k, other);
     s = find(m, k, buf_str(&text));
     return s ? s : create(m, k, buf_str(&text));
+}
+
+static size_t count_labels(const struct meter_kind *kind)
+{
+    size_t n = 0;
+
+    for (const char *c = kind->labels; *c; c++)
+        n += *c == ' ';
+    return n;
+}
+
+static bool is_recent(const struct recent *r, const struct meter_kind *kind,
+                      const char *const *labels, size_t n)
+{
+    const char *value = buf_str(&r->values);
+
+    if (!r->series || r->series->kind != kind)
+        return false;
+    for (size_t i = 0; i < n; i++, value += strlen(value) + 1)
+        if (strcmp(value, labels[i]) != 0)
+            return false;
+    return true;
+}
+
+static void remember(struct recent *r, struct meter *series, const char *const *labels, size_t n)
+{
+    buf_clear(&r->values);
+    for (size_t i = 0; i < n; i++)
+        buf_append(&r->values, labels[i], strlen(labels[i]) + 1);
+    r->series = r->values.len <= RECENT_MAX ? series : NULL;
+    if (!r->series)
+        buf_done(&r->values);
+}
+
+struct meter *meters_get(struct meters *m, size_t kind, const char *const *labels)
+{
+    const struct meter_kind *k = &m->kinds[kind];
+    size_t n = count_labels(k);
+    uint32_t hash = STR_HASH + (uint32_t)kind;
+
+    for (size_t i = 0; i < n; i++)
+        hash = str_hash(hash, labels[i]);
+
+    struct recent *r = &m->recent[hash % RECENT];
+
+    if (is_recent(r, k, labels, n))
+        return r->series;
+
+    struct meter *series = need(m, k, labels);
+
+    remember(r, series, labels, n);
+    return series;
 }
 
 void meter_add(struct meter *s, uint64_t n)

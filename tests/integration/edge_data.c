@@ -165,7 +165,8 @@ static void test_bare_topic(void)
 
     (void)parts_ask(&parts_of, &reply,
                     ROUTES("\"r\":\"FROM /messages/modules/b/* INTO " INTO("in") "\""));
-    (void)mqtt_publish(&b, "devices/edge/modules/b/messages/events/", 0, 0, "x", 1);
+    (void)mqtt_publish(&b, "devices/edge/modules/b/messages/events/", 1, 1, "x", 1);
+    (void)recv_packet(&b, &packet);
     report("an input's topic names the sender behind a '/'",
            hears(&b, "x") && str_eq(buf_str(&topic), "devices/edge/modules/b/inputs/in/"
                                                      "%24.cdid=edge&%24.cmid=b"),
@@ -365,6 +366,24 @@ static void test_slow(void)
     report("a slow client gets all in the end", all && mqtt_ping(&b), NULL);
 }
 
+/* Properties that fit into the sender's topic, but not into the input's. */
+static void test_long(void)
+{
+    static char to[MQTT_TEXT_MAX + 1];
+    auto_buf struct buf packet = {0};
+    size_t n = (size_t)snprintf(to, sizeof(to), "devices/edge/modules/a/messages/events/i=x");
+
+    while (n < sizeof(to) - 1)
+        n += (size_t)snprintf(to + n, sizeof(to) - n, "&k%04zu=%0900d", n, 7);
+    (void)mqtt_publish(&a, to, 1, 1, "long", 4);
+    (void)recv_packet(&a, &packet);
+    (void)say("i=x", "short");
+    report("a message whose properties are too long is passed over, not sent broken",
+           hears(&b, "short") &&
+               str_eq(metric("edgehub_messages_dropped_total", "reason=\"not_accepted\""), "1"),
+           buf_str(&reply));
+}
+
 /* ------------------------------------------------------------------------------------------- cloud
  */
 
@@ -410,6 +429,7 @@ int main(void)
     test_again();
     test_qos0();
     test_slow();
+    test_long();
     parts_log_in(&parts_of, &leaf, "leaf", NULL);
     test_from_cloud();
     link_close(&a);

@@ -84,6 +84,24 @@ Test(meters, cut_and_clean_what_peers_call_themselves)
     meters_free(m);
 }
 
+Test(meters, tell_series_apart_whose_values_are_alike)
+{
+    struct meters *m = make();
+    const char *const one[] = {"a", "bc"};
+    const char *const two[] = {"ab", "c"};
+    char big[3000] = "";
+    const char *const large[] = {big, "bc"};
+
+    memset(big, 'a', sizeof(big) - 1);
+    for (int i = 0; i < 2; i++) { /* made, then asked for again */
+        cr_expect_neq(meters_get(m, LABELLED, one), meters_get(m, LABELLED, two));
+        cr_expect_neq(meters_get(m, LABELLED, one), meters_get(m, BARE, one));
+        cr_expect_eq(meters_get(m, LABELLED, one), meters_get(m, LABELLED, one));
+        cr_expect_eq(meters_get(m, LABELLED, large), meters_get(m, LABELLED, large));
+    }
+    meters_free(m);
+}
+
 Test(meters, are_bounded_in_number)
 {
     struct meters *m = make();

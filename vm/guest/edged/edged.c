@@ -9,6 +9,7 @@
 #include "core/base/version.h"
 #include "vm/guest/edged/agent.h"
 #include "vm/guest/edged/agent_methods.h"
+#include "vm/guest/edged/agent_metrics.h"
 #include "vm/guest/edged/certs.h"
 #include "vm/guest/edged/cloud.h"
 #include "vm/guest/edged/edge_hub.h"
@@ -16,6 +17,7 @@
 #include "vm/guest/edged/mgmt.h"
 #include "vm/guest/edged/notify.h"
 #include "vm/guest/edged/report.h"
+#include "vm/guest/edged/telemetry.h"
 #include "vm/guest/edged/twin.h"
 #include "vm/guest/edged/workload.h"
 
@@ -40,6 +42,7 @@ struct edged {
     struct agent *agent;
     struct edge_hub *hub;
     struct agent_methods *methods;
+    struct telemetry *telemetry;
     struct gc *gc;
     struct cloud *cloud;
     struct mgmt *mgmt;
@@ -113,6 +116,7 @@ static void on_reported(void *arg, bool ok)
 {
     struct edged *e = arg;
     cJSON *sent = steal(e->sent);
+    agent_metrics_sync(telemetry_meters(e->telemetry), ok);
     if (ok && sent && e->twin.reported)
         e->twin.reported = twin_merge(e->twin.reported, sent);
     cJSON_Delete(sent);
@@ -147,6 +151,7 @@ static void on_agent_changed(void *arg)
     if (e->workload)
         workload_keep(e->workload, views, agent_modules(e->agent, views, ARRAY_LEN(views)));
     restart_outdated(e);
+    telemetry_look(e->telemetry);
     edge_hub_look(e->hub);
     report_soon(e);
 }
@@ -154,6 +159,7 @@ static void on_agent_changed(void *arg)
 static void on_hub_changed(void *arg)
 {
     struct edged *e = arg;
+    telemetry_look(e->telemetry);
     report_soon(e);
     end_if_done(e);
 }
@@ -164,7 +170,9 @@ static void on_twin(void *arg, const char *text, size_t len)
 {
     struct edged *e = arg;
     struct err err;
-    if (twin_set(&e->twin, text, len, &err) < 0) {
+    int status = twin_set(&e->twin, text, len, &err);
+    agent_metrics_sync(telemetry_meters(e->telemetry), status == 0);
+    if (status < 0) {
         log_warn("cloud", "%s", err.msg);
         return;
     }
@@ -179,7 +187,9 @@ static void on_patch(void *arg, const char *text, size_t len)
     struct edged *e = arg;
     struct err err;
     enum twin_change change;
-    if (twin_patch(&e->twin, text, len, &change, &err) < 0)
+    int status = twin_patch(&e->twin, text, len, &change, &err);
+    agent_metrics_sync(telemetry_meters(e->telemetry), status == 0);
+    if (status < 0)
         log_warn("cloud", "%s", err.msg);
     else if (change == TWIN_GAP)
         cloud_get_twin(e->cloud);
@@ -212,6 +222,7 @@ static void on_device(void *arg, const struct device *device)
     }
     e->device = *device;
     (void)uv_timer_start(&e->certs_timer, on_certs_timer, 0, 0);
+    telemetry_set_device(e->telemetry, &e->device);
     agent_begin(e->agent, &e->device);
     edge_hub_begin(e->hub, &e->device);
 }
@@ -292,20 +303,34 @@ static void loop_init(struct edged *e)
     (void)uv_signal_start(&e->interrupt, on_signal, SIGINT);
 }
 
-static void begin_methods(struct edged *e)
+static void begin_methods(struct edged *e, const struct edged_options *o)
 {
     const struct agent_methods_context context = {
         .loop = &e->loop,
         .docker = e->docker,
         .config = e->config,
+        .options = o,
         .device = &e->device,
         .agent = e->agent,
+        .meters = telemetry_meters(e->telemetry),
         .hub = e->hub,
         .answer = on_method_answer,
         .restart = on_restart_asked,
         .arg = e,
     };
     e->methods = agent_methods_new(&context);
+}
+
+static void open_telemetry(struct edged *e, const char *state_dir)
+{
+    const struct telemetry_context context = {
+        .loop = &e->loop,
+        .docker = e->docker,
+        .config = e->config,
+        .state_dir = state_dir,
+        .started_ms = e->started_ms,
+    };
+    e->telemetry = telemetry_new(&context);
 }
 
 static void open_hub(struct edged *e, const struct edged_options *o)
@@ -374,11 +399,14 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
                            *e->config->engine_socket ? e->config->engine_socket : o->engine_socket);
     if (open_workload(e, o->state_dir, err) < 0)
         return -1;
+    open_telemetry(e, o->state_dir);
     e->agent = agent_new(&e->loop, e->docker, e->config, o->state_dir, on_agent_changed, e);
     e->gc = gc_new(&e->loop, e->docker, e->config, e->agent, o->state_dir);
     open_hub(e, o);
-    begin_methods(e);
+    begin_methods(e, o);
     agent_use_workload(e->agent, e->workload);
+    agent_use_meters(e->agent, telemetry_meters(e->telemetry));
+    telemetry_begin(e->telemetry, e->agent, e->hub);
     e->cloud = cloud_new(&e->loop, &cloud, &events, e, err);
     if (!e->cloud)
         return -1;
@@ -421,6 +449,7 @@ static bool end(struct edged *e)
     edge_hub_free(e->hub);
     cloud_free(e->cloud);
     agent_free(e->agent);
+    telemetry_free(e->telemetry);
     workload_free(e->workload);
     twin_done(&e->twin);
     cJSON_Delete(e->sent);

@@ -39,6 +39,7 @@ static void flight_begin(struct edge_flow *flow, const struct flight *begun)
 {
     struct flight *f = flight_find(flow, 0);
 
+    assert(f);
     *f = *begun;
     f->flow = flow;
     flow->n_flights++;
@@ -123,14 +124,35 @@ static const char *make_topic(struct edge_inputs *i, const struct edge_endpoint 
     return topic->data;
 }
 
+/* With what the hub says of its sender, a bag can grow beyond what a topic may be. */
+static void give_up(struct edge_flow *flow, const struct outbox_item *item)
+{
+    const struct edge *edge = flow->inputs->edge;
+    const struct edge_message *m = &item->message;
+    char from[EDGE_METRICS_ID_MAX];
+
+    edge_metrics_id(from, m->device, m->module);
+    log_error("inputs", "a message of %s for %s/%s is given up: its properties are too long", from,
+              flow->device, flow->module);
+    meter_add(edge_metrics_series(edge->metrics, EDGE_MESSAGES_DROPPED,
+                                  (const char *[]){"not_accepted", from, m->output}),
+              1);
+    outbox_done(edge->outbox, &item->ref);
+}
+
 static void send_item(struct edge_flow *flow, const struct edge_endpoint *e,
                       const struct outbox_item *item)
 {
     const struct edge_message *m = &item->message;
     struct flight f = {.endpoint = e, .ref = item->ref, .tally = tally_begin(flow, e, item)};
     unsigned qos = qos_of(flow, e);
+    const char *topic = make_topic(flow->inputs, e, m);
 
-    f.packet = mqtt_conn_publish(flow->conn, make_topic(flow->inputs, e, m), m->body, m->len, qos);
+    if (flow->inputs->topic.len > MQTT_TEXT_MAX) {
+        give_up(flow, item);
+        return;
+    }
+    f.packet = mqtt_conn_publish(flow->conn, topic, m->body, m->len, qos);
     if (qos > 0) {
         assert(f.packet != 0); /* the connection's window is the flow's */
         flight_begin(flow, &f);

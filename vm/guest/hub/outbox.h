@@ -102,6 +102,6 @@ uint64_t outbox_count(const struct outbox *o, unsigned endpoint, unsigned priori
 void outbox_each(const struct outbox *o,
                  void (*fn)(void *arg, const char *endpoint, unsigned priority, uint64_t count),
                  void *arg);
-uint64_t outbox_bytes(const struct outbox *o); /* on disk, as of the last commit */
+uint64_t outbox_bytes(const struct outbox *o); /* on disk, about */
 
 #endif

@@ -11,10 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DONES_BATCH 256        /* so many are reason enough to commit */
-#define DONES_KEEP  4096       /* room for more is not kept */
-#define RESERVE     (8U << 20) /* more than is in the journal */
-#define PAGE        4096       /* SQLite's own choice */
+#define DONES_BATCH    256        /* so many are reason enough to commit */
+#define DONES_KEEP     4096       /* room for more is not kept */
+#define UNMEASURED_MAX (1U << 20) /* bytes that were added */
+#define RESERVE        (8U << 20) /* more than is in the journal */
+#define PAGE           4096       /* SQLite's own choice */
 
 #define ENDPOINTS_MAX (1U << 16) /* more can only be a damaged database */
 
@@ -195,7 +196,7 @@ static int read_u64(struct outbox *o, enum outbox_query q, uint64_t *ret, struct
     return 0;
 }
 
-static int measure(struct outbox *o, struct err *err)
+int outbox_measure(struct outbox *o, struct err *err)
 {
     uint64_t pages, free_pages;
 
@@ -210,7 +211,7 @@ static int measure(struct outbox *o, struct err *err)
 static int load(struct outbox *o, struct err *err)
 {
     o->stale = true;
-    if (load_endpoints(o, err) < 0 || load_queues(o, err) < 0 || measure(o, err) < 0)
+    if (load_endpoints(o, err) < 0 || load_queues(o, err) < 0 || outbox_measure(o, err) < 0)
         return -1;
     o->stale = false;
     return 0;
@@ -356,7 +357,10 @@ static void after_commit(struct outbox *o)
         o->dones = NULL;
         o->cap_dones = 0;
     }
-    (void)measure(o, NULL); /* else it stays as it was */
+    /* What was delivered since makes it less, never more: to ask takes longer than a commit. */
+    if (o->bytes_added > UNMEASURED_MAX ||
+        o->bytes + o->bytes_added + UNMEASURED_MAX > o->max_bytes)
+        (void)outbox_measure(o, NULL); /* else it stays as it was */
 }
 
 /* Nothing of the transaction is there. */

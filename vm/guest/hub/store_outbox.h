@@ -44,7 +44,7 @@ struct outbox {
     bool stale; /* the counts could not be read anew after a failure */
 
     uint64_t max_bytes;
-    uint64_t bytes;       /* in use at the last commit */
+    uint64_t bytes;       /* in use when it was measured */
     uint64_t bytes_added; /* since then, about */
     uint64_t (*mono_ms)(void);
     uint64_t base_wall_ms, base_mono_ms;
@@ -87,6 +87,8 @@ int outbox_flush(struct outbox *o, struct err *err);
 /* The same aside from the turn's own commit: where it takes along what was added, that one must
  * fail, too. */
 int outbox_flush_aside(struct outbox *o, struct err *err);
+/* Asks how much is in use. */
+int outbox_measure(struct outbox *o, struct err *err);
 void outbox_make_reserve(struct outbox *o);
 /* Makes an endpoint of this number, which is free. */
 struct outbox_endpoint *outbox_endpoint_put(struct outbox *o, unsigned endpoint, const char *name);

@@ -394,6 +394,7 @@ int outbox_sweep(struct outbox *o, outbox_expired_fn fn, void *arg, struct err *
         o->n_dones -= n;
         return -1;
     }
+    (void)outbox_measure(o, NULL);
     shrink(o);
     if (o->full)
         outbox_make_reserve(o);
