@@ -193,8 +193,8 @@ build/release/berth-sensor: vm/guest/image/sensor/berth_sensor.c
 
 # The recipe decides itself whether anything changed.
 bundle:
-	@$(MAKE) --no-print-directory MODE=release build/release/berth-edged build/release/iotedge build/release/berth-sensor
-	@vm/guest/image/build.sh --edged build/release/berth-edged --iotedge build/release/iotedge --sensor build/release/berth-sensor --out build/bundle
+	@$(MAKE) --no-print-directory MODE=release build/release/berth-edged build/release/berth-hub build/release/iotedge build/release/berth-sensor
+	@vm/guest/image/build.sh --edged build/release/berth-edged --hub build/release/berth-hub --iotedge build/release/iotedge --sensor build/release/berth-sensor --out build/bundle
 
 PREFIX ?= /usr
 install:

@@ -99,6 +99,45 @@ static inline void device_create(const struct test_hub *h, const char *device, b
     snprintf(key, 128, "%s", keys ? json_str(keys, "primaryKey", "") : "");
 }
 
+/* Creates DEVICE as a child of the IoT Edge device EDGE and gives its primary key. AUTHENTICATION
+ * is the JSON member's value; NULL: keys. */
+static inline void leaf_create(const struct test_hub *h, const char *edge, const char *device,
+                               const char *authentication, char key[128])
+{
+    char target[200];
+    auto_json cJSON *parent = NULL, *out = NULL;
+    auto_buf struct buf body = {0};
+
+    snprintf(target, sizeof(target), "/devices/%s", edge);
+    (void)rest(h, NULL, "GET", target, NULL, NULL, &parent);
+    buf_printf(&body, "{\"deviceId\":\"%s\",\"deviceScope\":\"%s\"%s%s}", device,
+               json_str(parent, "deviceScope", ""), authentication ? ",\"authentication\":" : "",
+               authentication ? authentication : "");
+    snprintf(target, sizeof(target), "/devices/%s", device);
+    (void)rest(h, NULL, "PUT", target, NULL, body.data, &out);
+    snprintf(key, 128, "%s",
+             json_str(json_get(json_get(out, "authentication"), "symmetricKey"), "primaryKey", ""));
+}
+
+/* Gives a module (or, MODULE NULL, a device) these keys. True where the hub took them. */
+static inline bool keys_set(const struct test_hub *h, const char *device, const char *module,
+                            const char *primary, const char *secondary)
+{
+    char target[400];
+    auto_buf struct buf body = {0};
+
+    snprintf(target, sizeof(target), "/devices/%s%s%s", device, module ? "/modules/" : "",
+             module ? module : "");
+    buf_printf(&body, "{\"deviceId\":\"%s\",", device);
+    if (module)
+        buf_printf(&body, "\"moduleId\":\"%s\",", module);
+    buf_printf(&body,
+               "\"authentication\":{\"type\":\"sas\",\"symmetricKey\":{\"primaryKey\":\"%s\","
+               "\"secondaryKey\":\"%s\"}}}",
+               primary, secondary);
+    return rest(h, NULL, "PUT", target, "If-Match: *\r\n", body.data, NULL) == 200;
+}
+
 /* ------------------------------------------------------------------------------------------ MQTT
  */
 

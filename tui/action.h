@@ -66,6 +66,7 @@ enum action_group { GROUP_MOVE, GROUP_LOOK, GROUP_CHANGE, GROUP_EVERYWHERE, GROU
       GROUP_CHANGE)                                                                                \
     X(VM_FORCE, 'F', "F", "force off", "cut its power (asks)", "berth vm stop --force", true,      \
       GROUP_CHANGE)                                                                                \
+    X(TPM, 'P', "P", "TPM", "the key of its TPM", "berth vm tpm", false, GROUP_LOOK)               \
     X(VM_DELETE, 'Z', "Z", "delete VM", "delete the VM (asks twice)", "berth vm delete NAME",      \
       true, GROUP_CHANGE)                                                                          \
     X(SANDBOX_START, 'A', "A", "start", "start the sandbox", "berth sandbox start", true,          \

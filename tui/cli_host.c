@@ -28,6 +28,7 @@ static const char *check_mark(enum light light)
     return light == LIGHT_OK     ? "[OK]"
            : light == LIGHT_WARN ? "[!]"
            : light == LIGHT_BAD  ? "[X]"
+           : light == LIGHT_OFF  ? "[-]"
                                  : "[?]";
 }
 

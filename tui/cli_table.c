@@ -154,6 +154,7 @@ const struct cli_verb cli_verbs[] = {
     {"vm stop", "[NAME]", 0, 1, {stop_options, job_options}, "Shut a VM down", cli_vm_stop},
     {"vm restart", "[NAME]", 0, 1, {job_options},
      "Shut a VM down and start it again", cli_vm_restart},
+    {"vm tpm", "[NAME]", 0, 1, {NULL}, "What an enrolment needs to know of a VM's TPM", cli_vm_tpm},
     {"vm delete", "NAME", 1, 1, {sure_options, job_options},
      "Delete a VM with its disks", cli_vm_delete},
     {"vm exists", "[NAME]", 0, 1, {NULL},

@@ -12,6 +12,7 @@ int cli_vm_start(struct cli *cli);
 int cli_vm_stop(struct cli *cli);
 int cli_vm_restart(struct cli *cli);
 int cli_vm_delete(struct cli *cli);
+int cli_vm_tpm(struct cli *cli);
 int cli_vm_exists(struct cli *cli);
 int cli_vm_name_verb(struct cli *cli);
 int cli_vm_addr(struct cli *cli);

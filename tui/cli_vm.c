@@ -118,6 +118,26 @@ int cli_vm_delete(struct cli *cli)
     return cli_job_run(cli, "vm.delete", vm_params(name));
 }
 
+int cli_vm_tpm(struct cli *cli)
+{
+    struct err err = {0};
+    auto_free char *name = NULL;
+    auto_json cJSON *json = NULL;
+    if (cli_vm_name(cli, 0, &name, &err) < 0 ||
+        cli_call(cli, "vm.tpm", vm_params(name), &json, &err) < 0)
+        return cli_fail(cli, &err);
+    if (cli->args->json) {
+        cli_out_json("VmTpm", steal(json));
+        return CLI_EXIT_DONE;
+    }
+    cli_out_printf("%-16s %s\n", "registration ID", json_str(json, "registrationId", ""));
+    cli_out_printf("%-16s %s\n", "endorsement key", json_str(json, "endorsementKey", ""));
+    cli_out_note(
+        "In Azure: Device Provisioning Service > Manage enrollments > Individual > TPM. In "
+        "the sandbox: berth sandbox enrol create ID --tpm KEY");
+    return CLI_EXIT_DONE;
+}
+
 static const cJSON *find_vm(const cJSON *snapshot, const char *name)
 {
     const cJSON *vm = NULL;

@@ -11,6 +11,7 @@ void request_plan_default(struct ui *ui);
 void request_vm_create(struct ui *ui, const struct vm_plan *plan);
 void request_vm(struct ui *ui, const char *verb, const char *vm,
                 bool force); /* "start", "stop", "restart", "delete" */
+void request_tpm(struct ui *ui, const char *vm);
 void request_module(struct ui *ui, const char *verb, const char *vm, const char *module);
 /* The secret goes into the message to the engine and nowhere else. */
 void request_connection_string(struct ui *ui, const char *vm, const char *secret);

@@ -70,6 +70,10 @@ static void on_answer(void *arg, const cJSON *result, const struct err *err)
             if (model_parse_plan(result, &plan, &bad) < 0)
                 reply.err = &bad;
             reply.plan = &plan;
+        } else if (request->kind == REPLY_TPM) {
+            if (json_need_str(result, "registrationId", &reply.id, &bad) < 0 ||
+                json_need_str(result, "endorsementKey", &reply.text, &bad) < 0)
+                reply.err = &bad;
         }
         ui_reply(ui, request->screen_id, &reply);
     }
@@ -139,6 +143,11 @@ void request_vm(struct ui *ui, const char *verb, const char *vm, bool force)
     (void)str_format(what, sizeof(what), "%s VM %s", verb, vm);
     request_add_by(params);
     request_ask(ui, REPLY_JOB, what, method, params, 0);
+}
+
+void request_tpm(struct ui *ui, const char *vm)
+{
+    request_ask(ui, REPLY_TPM, "ask for the TPM's key", "vm.tpm", params_vm(vm), 90000);
 }
 
 void request_module(struct ui *ui, const char *verb, const char *vm, const char *module)

@@ -9,8 +9,8 @@
 #include <inttypes.h>
 
 static const enum action_id vm_actions[] = {
-    ACTION_VM_START, ACTION_VM_STOP, ACTION_VM_RESTART, ACTION_VM_FORCE,
-    ACTION_SERIAL,   ACTION_CONNECT, ACTION_VM_DELETE,  ACTION_NONE,
+    ACTION_VM_START, ACTION_VM_STOP, ACTION_VM_RESTART, ACTION_VM_FORCE, ACTION_SERIAL,
+    ACTION_CONNECT,  ACTION_TPM,     ACTION_VM_DELETE,  ACTION_NONE,
 };
 
 static void draw_row(struct surface *s, int y, const char *label, const char *value)
@@ -120,6 +120,7 @@ static bool vm_enabled(const struct view *view, const void *state, enum action_i
     case ACTION_VM_FORCE:
         return vm && !off;
     case ACTION_CONNECT:
+    case ACTION_TPM:
         return vm && vm->state == VM_STATE_RUNNING;
     default:
         return vm != NULL;
@@ -221,6 +222,8 @@ static bool vm_action(struct ui *ui, void *state, enum action_id id)
         request_vm(ui, "start", vm->name, false);
     else if (id == ACTION_SERIAL)
         ui_push(ui, &screen_log, &serial);
+    else if (id == ACTION_TPM)
+        ui_push(ui, &screen_tpm, NULL);
     else if (id == ACTION_CONNECT)
         ui_push(ui, &screen_connect, NULL);
     else

@@ -40,6 +40,7 @@ enum reply_kind {
     REPLY_PLAN,
     REPLY_STREAM,
     REPLY_METRICS,
+    REPLY_TPM,
     REPLY_DEVICES,  /* of the sandbox */
     REPLY_DEVICE,   /* one of them, with its modules */
     REPLY_DOCUMENT, /* JSON of a device */
@@ -48,7 +49,7 @@ struct reply {
     enum reply_kind kind;
     const char *what;      /* "restart vision-ai": for messages */
     const struct err *err; /* set: it failed, nothing below is valid */
-    const char *id;        /* JOB, STREAM */
+    const char *id;        /* JOB, STREAM; TPM: for its enrolment */
     const struct host_report *report;
     const struct vm_plan *plan;
     struct metric_set *metrics;           /* a screen may steal a series */
@@ -58,7 +59,7 @@ struct reply {
     const char *connection; /* DEVICE: its connection string, a secret; NULL where it has none */
     bool existed;           /* DEVICE: it was to be made, and was there already */
     const char *module;     /* DOCUMENT: of a twin, whose; "": the device's */
-    const char *text;       /* DOCUMENT: a member a line */
+    const char *text;       /* DOCUMENT: a member a line; TPM: its endorsement key */
     unsigned status;        /* DOCUMENT: what a method answered with */
 };
 
@@ -151,6 +152,6 @@ extern const struct screen screen_start, screen_dash, screen_modules, screen_mod
     screen_log, screen_metrics, screen_plot, screen_vm, screen_help, screen_jobs, screen_job,
     screen_reattach, screen_check, screen_plan, screen_review, screen_connect, screen_connstr,
     screen_dialog, screen_message, screen_sandbox, screen_device, screen_device_new,
-    screen_device_choice, screen_invoke;
+    screen_device_choice, screen_invoke, screen_tpm;
 
 #endif

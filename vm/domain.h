@@ -6,6 +6,7 @@
 
 #include "vm/conn.h"
 #include "vm/record.h"
+#include "vm/tpm.h"
 
 #include <stdatomic.h>
 
@@ -18,9 +19,12 @@ struct domain_status {
     bool persistent;
 };
 
-/* (Re)defines the VM from its record, its slot's manifest and its folder. Same uuid: replaces the
- * old definition. */
+/* (Re)defines the VM from its record, its slot's manifest, its folder and what this host offers.
+ * Same uuid: replaces the old definition; what its TPM keeps stays. */
 int domain_define(struct vm_conn *conn, const struct vm_record *record, struct err *err);
+
+/* Whether a VM defined over CONN gets a TPM, and of what model. */
+bool domain_tpm(struct vm_conn *conn, char model[TPM_MODEL_MAX]);
 
 /* Powers on; fine where it is on already. The NAT network is made ready first where the VM uses it.
  * A port that somebody else took meanwhile is ERR_BUSY. */

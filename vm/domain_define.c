@@ -129,6 +129,20 @@ static int make_way(struct vm_conn *conn, const struct vm_record *r, struct err 
     return domain_undefine(conn, r->name, err);
 }
 
+static bool find_tpm(struct vm_conn *conn, const struct platform *on, const char *type,
+                     char model[TPM_MODEL_MAX])
+{
+    auto_free char *capabilities = virConnectGetDomainCapabilities(vm_conn_virt(conn), on->emulator,
+                                                                   on->arch, on->machine, type, 0);
+    return tpm_model_find(capabilities, model);
+}
+
+bool domain_tpm(struct vm_conn *conn, char model[TPM_MODEL_MAX])
+{
+    const struct platform *on = find_platform(conn, NULL);
+    return on && find_tpm(conn, on, on->tcg_type, model);
+}
+
 int domain_define(struct vm_conn *conn, const struct vm_record *record, struct err *err)
 {
     const struct platform *on = find_platform(conn, err);
@@ -139,9 +153,12 @@ int domain_define(struct vm_conn *conn, const struct vm_record *record, struct e
 
     ATTR_CLEANUP(define_paths_done) struct define_paths paths = {0};
     struct domain_spec spec = {0};
+    char tpm[TPM_MODEL_MAX];
     auto_buf struct buf xml = {0};
     fill_spec(record, on, &bundle, &spec);
     fill_paths(record, &paths, &spec);
+    if (!record->without_tpm && find_tpm(conn, on, spec.type, tpm))
+        spec.tpm = tpm;
     if (domain_xml_build(&spec, &xml, err) < 0)
         return err_wrap(err, "define VM %s", record->name);
     auto_virt_domain virDomainPtr domain =

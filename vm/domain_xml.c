@@ -150,11 +150,20 @@ static void put_network(struct xml *x, const struct domain_spec *s)
         "'/>\n      <model type='virtio'/>\n      <rom enabled='no'/>\n    </interface>\n");
 }
 
+/* libvirt keeps its state under the VM's uuid, and removes it with the definition. */
+static void put_tpm(struct xml *x, const struct domain_spec *s)
+{
+    if (s->tpm)
+        put(x, "    <tpm model='", "the TPM's model", s->tpm,
+            "'>\n      <backend type='emulator' version='2.0'/>\n    </tpm>\n");
+}
+
 static void put_devices(struct xml *x, const struct domain_spec *s)
 {
     put(x, "  <devices>\n    <emulator>", "QEMU's path", s->emulator, "</emulator>\n");
     put_disks(x, s);
     put_network(x, s);
+    put_tpm(x, s);
     for (int i = 0; i < 2; i++) {
         const char *tag = i == 0 ? "serial" : "console";
         buf_printf(&x->out, "    <%s type='file'>\n", tag);

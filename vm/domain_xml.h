@@ -37,6 +37,7 @@ struct domain_spec {
     const char *root_disk; /* raw, read-only, serial "root" */
     const char *data_disk; /* qcow2, serial "data" */
     const char *console;   /* serial port, appended */
+    const char *tpm;       /* model of an emulated TPM 2.0; NULL: none */
     struct domain_seed seeds[DOMAIN_SEEDS_MAX];
     size_t n_seeds;
     enum vm_network network;

@@ -9,6 +9,7 @@
 #include "core/io/child.h"
 #include "vm/bundle.h"
 #include "vm/conn.h"
+#include "vm/domain.h"
 #include "vm/host_judge.h"
 #include "vm/plan.h"
 
@@ -86,7 +87,7 @@ int host_size_read(struct host_size *ret_size, struct err *err)
 
 /* ------------------------------------------------------------------------------------ looking */
 
-static void look_at_libvirt(struct host_libvirt *facts)
+static void look_at_libvirt(struct host_libvirt *facts, struct host_tpm *tpm)
 {
     auto_vm_conn struct vm_conn *conn = NULL;
     facts->installed = file_exists("/usr/sbin/libvirtd");
@@ -94,7 +95,9 @@ static void look_at_libvirt(struct host_libvirt *facts)
     STR_SET(facts->uri, facts->starts_by_us ? "qemu:///system" : "qemu:///session");
     if (vm_conn_open(NULL, 0, &conn, &facts->why) < 0)
         return;
-    facts->open = true;
+    facts->open = tpm->asked = true;
+    if (!domain_tpm(conn, tpm->model))
+        tpm->model[0] = '\0';
     STR_SET(facts->uri, vm_conn_uri(conn));
     vm_conn_version_text(vm_conn_version(conn), facts->version, sizeof(facts->version));
 }
@@ -171,12 +174,14 @@ int host_check(const struct vm_plan *plan, struct host_report *ret_report, struc
     if (host_size_read(&size, err) < 0)
         return err_wrap(err, "look at this computer");
 
-    struct host_report r = {.n = 8};
+    struct host_report r = {.n = 9};
     struct host_libvirt libvirt = {0};
+    struct host_tpm tpm = {.programs = access("/usr/bin/swtpm", X_OK) == 0 &&
+                                       access("/usr/bin/swtpm_setup", X_OK) == 0};
     struct host_clock clock;
     char qemu[64];
     auto_free char *state = path_of(PATH_STATE, "%s", "");
-    look_at_libvirt(&libvirt);
+    look_at_libvirt(&libvirt, &tpm);
     look_at_qemu(qemu, sizeof(qemu));
     look_at_clock(&clock);
     STR_SET(r.uri, libvirt.uri);
@@ -190,6 +195,7 @@ int host_check(const struct vm_plan *plan, struct host_report *ret_report, struc
     uint64_t image = check_image(&r.checks[7], plan);
     host_judge_disk(&r.checks[5], &size, image, state, plan);
     host_judge_clock(&r.checks[6], &clock);
+    host_judge_tpm(&r.checks[8], &tpm);
     *ret_report = r;
     return 0;
 }

@@ -14,7 +14,8 @@ struct host_size {
 };
 int host_size_read(struct host_size *ret_size, struct err *err);
 
-/* The checks "cpu", "kvm", "libvirt", "qemu", "memory", "disk", "clock", "image", in this order.
+/* The checks "cpu", "kvm", "libvirt", "qemu", "memory", "disk", "clock", "image", "tpm", in this
+ * order.
  * PLAN may be NULL: then memory and disk are held against the smallest VM. Changes nothing on the
  * host (it starts no daemon). Blocking, up to about 10 s where libvirt is ill. Any thread. Fails
  * only by ERR_BUG; whatever is wrong with the host is in the report. */

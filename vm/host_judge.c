@@ -149,3 +149,21 @@ void host_judge_clock(struct host_check *c, const struct host_clock *clock)
         TEXT(c, "synchronised, offset %.2f s", fabs(clock->offset_s));
     }
 }
+
+/* Nobody needs one who does not enrol devices by it: its lack is no warning. */
+void host_judge_tpm(struct host_check *c, const struct host_tpm *facts)
+{
+    host_check_set(c, "tpm", "TPM", LIGHT_OK);
+    if (facts->model[0]) {
+        TEXT(c, "each VM gets a TPM 2.0 of its own (swtpm)");
+    } else if (facts->programs && !facts->asked) {
+        TEXT(c, "swtpm is installed");
+    } else {
+        c->light = LIGHT_OFF;
+        TEXT(c, "none for VMs; only devices that are provisioned by a TPM need one");
+        HINT(c, facts->programs
+                    ? "libvirt does not see swtpm yet: systemctl restart libvirtd"
+                    : "To have one, install it: apt-get install swtpm swtpm-tools. A VM gets its "
+                      "TPM when it is started the next time.");
+    }
+}

@@ -5,6 +5,7 @@
 
 #include "vm/accel.h"
 #include "vm/host.h"
+#include "vm/tpm.h"
 
 struct host_clock {
     int year;
@@ -21,6 +22,12 @@ struct host_libvirt {
     struct err why; /* where it could not be opened */
 };
 
+struct host_tpm {
+    bool programs;             /* swtpm and what sets it up */
+    bool asked;                /* libvirt could be */
+    char model[TPM_MODEL_MAX]; /* that libvirt offers; "": none */
+};
+
 /* All fill id, label, text, hint and light of C. PLAN is never NULL. */
 void host_judge_cpu(struct host_check *c, const struct host_size *size, bool has_flag,
                     const struct vm_plan *plan);
@@ -35,6 +42,8 @@ void host_judge_memory(struct host_check *c, const struct host_size *size,
 void host_judge_disk(struct host_check *c, const struct host_size *size, uint64_t image,
                      const char *folder, const struct vm_plan *plan);
 void host_judge_clock(struct host_check *c, const struct host_clock *clock);
+
+void host_judge_tpm(struct host_check *c, const struct host_tpm *facts);
 
 /* Sets the four parts of a check. */
 void host_check_set(struct host_check *c, const char *id, const char *label, enum light light);

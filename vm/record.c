@@ -7,17 +7,16 @@
 #include "core/base/mem.h"
 #include "core/base/path.h"
 #include "core/base/str.h"
+#include "core/base/uuid.h"
 #include "vm/plan.h"
 
 #include <dirent.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #define RECORD_FILE     "vm.json"
 #define RECORD_FILE_MAX 65536
 
-static void make_uuid(char to[RECORD_UUID_MAX]);
 static void make_mac(const char *uuid, char to[RECORD_MAC_MAX]);
 
 void record_init(struct vm_record *r, const struct vm_plan *plan)
@@ -25,7 +24,7 @@ void record_init(struct vm_record *r, const struct vm_plan *plan)
     *r = (struct vm_record){.plan = *plan, .created_ms = clock_wall_ms()};
     STR_SET(r->name, plan->name);
     STR_SET(r->slot, "slot-a");
-    make_uuid(r->uuid);
+    uuid_make(r->uuid);
     make_mac(r->uuid, r->mac);
 }
 
@@ -196,7 +195,7 @@ static int parse_object(const cJSON *o, struct vm_record *r, struct err *err)
     if (plan_check_name(r->name, err) < 0 || parse_plan(o, r, err) < 0 ||
         check_slot(r->slot, err) < 0 || json_need_u64(o, "sshPort", UINT16_MAX, &port, err) < 0)
         return -1;
-    if (strlen(r->uuid) != RECORD_UUID_MAX - 1 || strlen(r->mac) != RECORD_MAC_MAX - 1)
+    if (strlen(r->uuid) != UUID_SIZE - 1 || strlen(r->mac) != RECORD_MAC_MAX - 1)
         return err_set(err, ERR_PROTOCOL, "uuid or mac is damaged");
     r->ssh_port = (uint16_t)port;
     JSON_COPY(r->uri, o, "uri");
@@ -228,24 +227,10 @@ int record_parse(const char *data, size_t len, struct vm_record *ret_record, str
 
 /* ---------------------------------------------------------------------------------- identity */
 
-static void make_uuid(char to[RECORD_UUID_MAX])
-{
-    uint8_t b[16];
-    /* 16 bytes come whole from getrandom() once the pool is ready, which it waits for. */
-    if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b))
-        abort();
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    (void)str_format(to, RECORD_UUID_MAX,
-                     "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-                     b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-                     b[13], b[14], b[15]);
-}
-
 /* QEMU's prefix and the last three bytes of the uuid: fixed for the VM, so that its DHCP lease is
  * too. */
 static void make_mac(const char *uuid, char to[RECORD_MAC_MAX])
 {
-    const char *tail = uuid + RECORD_UUID_MAX - 1 - 6;
+    const char *tail = uuid + UUID_SIZE - 1 - 6;
     (void)str_format(to, RECORD_MAC_MAX, "52:54:00:%.2s:%.2s:%.2s", tail, tail + 2, tail + 4);
 }

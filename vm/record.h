@@ -5,15 +5,15 @@
 
 #include "core/base/buf.h"
 #include "core/base/model.h"
+#include "core/base/uuid.h"
 
-#define RECORD_UUID_MAX 37
-#define RECORD_MAC_MAX  18
-#define RECORD_SCHEMA   1
+#define RECORD_MAC_MAX 18
+#define RECORD_SCHEMA  1
 
 struct vm_record {
     char name[MODEL_NAME_MAX];
-    char uuid[RECORD_UUID_MAX]; /* stable over redefines: the guest's machine-id follows it */
-    char mac[RECORD_MAC_MAX];   /* follows the uuid */
+    char uuid[UUID_SIZE];     /* stable over redefines: the guest's machine-id follows it */
+    char mac[RECORD_MAC_MAX]; /* follows the uuid */
     struct vm_plan plan;
     char uri[64];      /* libvirt, as it was when the VM was made */
     char accel[8];     /* in force: "kvm" or "tcg" */
@@ -24,6 +24,7 @@ struct vm_record {
     char by[MODEL_NAME_MAX]; /* who made it */
     uint64_t created_ms;
     uint64_t started_ms; /* last power-on; 0 never */
+    bool without_tpm;    /* not kept: the emulator of it did not work just now */
 };
 
 /* Fills name, plan, uuid, mac, slot "slot-a" and created_ms; the rest is zero. */

@@ -117,3 +117,24 @@ int tpm_public_read(const char *base64, struct tpm_public *ret, struct err *err)
     *ret = key;
     return 0;
 }
+
+int tpm_registration_id(const char *base64, char ret[TPM_REGISTRATION_ID_SIZE], struct err *err)
+{
+    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+    auto_buf struct buf bytes = {0};
+    struct tpm_public key;
+    unsigned char hash[SHA256_DIGEST_LENGTH + 1] = {0}; /* and a zero to complete the last digit */
+
+    if (tpm_public_read(base64, &key, err) < 0 ||
+        base64_decode(base64, strlen(base64), &bytes, err) < 0)
+        return -1;
+    (void)SHA256((const unsigned char *)bytes.data, bytes.len, hash);
+    for (size_t i = 0; i < TPM_REGISTRATION_ID_SIZE - 1; i++) {
+        size_t bit = i * 5;
+        unsigned pair = (unsigned)hash[bit / 8] << 8 | hash[bit / 8 + 1];
+
+        ret[i] = digits[pair >> (11 - bit % 8) & 31];
+    }
+    ret[TPM_REGISTRATION_ID_SIZE - 1] = '\0';
+    return 0;
+}

@@ -23,6 +23,11 @@ struct tpm_public {
  * RSA 2048 with SHA-256 that protects with AES-128-CFB. */
 int tpm_public_read(const char *base64, struct tpm_public *ret, struct err *err);
 
+/* How devices with a TPM are mostly named in enrolments: the endorsement key's SHA-256, in base32.
+ * ERR_INVALID and ERR_UNSUPPORTED as above. */
+#define TPM_REGISTRATION_ID_SIZE 53
+int tpm_registration_id(const char *base64, char ret[TPM_REGISTRATION_ID_SIZE], struct err *err);
+
 /* TPM_ALG_SHA256 and the digest of a TPMT_PUBLIC. */
 void tpm_public_name(const void *area, size_t len, unsigned char ret[TPM_NAME_SIZE]);
 

@@ -12,7 +12,7 @@
 
 #define METERS_MAX        2048 /* series */
 #define METERS_LABELS_MAX 5    /* of one series */
-#define METERS_VALUE_MAX  512  /* of a label; the rest is cut off */
+#define METERS_VALUE_MAX  1024 /* of a label; the rest is cut off */
 
 enum meter_type { METER_COUNTER, METER_GAUGE, METER_SUMMARY };
 

@@ -41,7 +41,7 @@ struct host_check {
     char label[24];   /* "KVM" */
     char text[160];   /* what was found */
     char hint[240];   /* what to do; empty when fine */
-    enum light light; /* OK, WARN, BAD; BUSY while it runs */
+    enum light light; /* OK, WARN, BAD, OFF: not there, and not missed; BUSY while it runs */
 };
 
 struct host_report {

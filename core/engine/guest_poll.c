@@ -108,6 +108,12 @@ static void on_stats(void *arg, int status, const struct buf *body, const struct
     round_figures(g);
 }
 
+/* What the built-in runtime itself is made of has none. */
+static bool has_container(const struct module_status *m)
+{
+    return !(m->system && str_starts(m->image, "berth-"));
+}
+
 /* The figures of the next module that has a running container; ends the round after the last one.
  */
 static void round_figures(struct guest *g)
@@ -115,8 +121,8 @@ static void round_figures(struct guest *g)
     struct guest_round *round = &g->round;
     while (round->next < g->view.n_modules &&
            (g->view.modules[round->next].state != MODULE_STATE_RUNNING ||
-            str_eq(g->view.modules[round->next].name, "edgeAgent")))
-        round->next++; /* the built-in agent has no container */
+            !has_container(&g->view.modules[round->next])))
+        round->next++;
     if (round->next == g->view.n_modules) {
         round_end(g);
         return;

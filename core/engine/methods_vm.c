@@ -1,10 +1,12 @@
 /* Methods about this host and its VMs. */
 #include "core/engine/methods.h"
 
+#include "core/azure/tpm_public.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/engine/engine.h"
+#include "core/engine/guest.h"
 #include "core/engine/jobs.h"
 #include "core/engine/pool.h"
 #include "core/engine/vms.h"
@@ -164,9 +166,52 @@ static void call_vm_delete(struct request *req, const cJSON *params)
     start_vm_job(req, params, "vm.delete", "Delete");
 }
 
+/* ---- its TPM ---- */
+
+/* What an enrolment of the device wants to know. The guest's word is taken only for the key. */
+static void on_tpm_keys(void *arg, const char *text, const struct buf *body, const struct err *err)
+{
+    struct request *req = arg;
+    struct err why;
+    char id[TPM_REGISTRATION_ID_SIZE];
+    (void)text;
+    if (err) {
+        request_fail(req, err);
+        return;
+    }
+    auto_json cJSON *json = json_parse(buf_str(body), body->len, NULL);
+    const char *key = json_str(json, "endorsementKey", "");
+    if (tpm_registration_id(key, id, &why) < 0) {
+        err_wrap(&why, "the endorsement key of the VM's TPM");
+        request_fail(req, &why);
+        return;
+    }
+    cJSON *reply = cJSON_CreateObject();
+    json_add_str(reply, "registrationId", id);
+    json_add_str(reply, "endorsementKey", key);
+    request_reply(req, reply);
+}
+
+static void call_vm_tpm(struct request *req, const cJSON *params)
+{
+    struct engine *e = req->owner;
+    struct err err = {0};
+    const char *vm = NULL;
+    struct guest *guest = NULL;
+    if (json_need_str(params, "vm", &vm, &err) == 0)
+        guest = vms_guest(e->vms, vm, &err);
+    if (!guest || !guest_admin(guest, "tpm-keys", NULL, 0, 0, on_tpm_keys, req, &err))
+        request_fail(req, &err);
+}
+
 const struct rpc_method methods_vm[] = {
-    {"host.check", call_host_check}, {"plan.default", call_plan_default},
-    {"vm.create", call_vm_create},   {"vm.start", call_vm_start},
-    {"vm.stop", call_vm_stop},       {"vm.restart", call_vm_restart},
-    {"vm.delete", call_vm_delete},   {NULL, NULL},
+    {"host.check", call_host_check},
+    {"plan.default", call_plan_default},
+    {"vm.create", call_vm_create},
+    {"vm.start", call_vm_start},
+    {"vm.stop", call_vm_stop},
+    {"vm.restart", call_vm_restart},
+    {"vm.delete", call_vm_delete},
+    {"vm.tpm", call_vm_tpm},
+    {NULL, NULL},
 };

@@ -1,4 +1,5 @@
-/* See scrape.h. A module's address is asked of the container engine once a run of the module. */
+/* See scrape.h. A module's address is asked of the container engine once a run of the module; the
+ * built-in runtime, which is no container, serves on the guest's own. */
 #include "core/engine/scrape.h"
 
 #include "core/base/clock.h"
@@ -16,12 +17,13 @@
 #define SCRAPE_MAX        (256U << 10)
 #define SCRAPE_PAUSE_MS   10000  /* between rounds */
 #define SCRAPE_QUIET_MS   300000 /* a module that serves nothing is left alone this long */
-#define SCRAPE_SERIES_MAX 16     /* of one module */
+#define SCRAPE_SERIES_MAX 24     /* of one module */
 
 struct target {
     char name[MODEL_NAME_MAX];
     uint64_t started_ms;
     char address[64];
+    bool system;             /* edgeAgent, edgeHub */
     uint64_t quiet_until_ms; /* monotonic */
 };
 
@@ -61,19 +63,47 @@ static void leave_alone(struct scrape *s)
     s->targets[s->at].quiet_until_ms = clock_mono_ms() + SCRAPE_QUIET_MS;
 }
 
-/* "prom.NAME" or "prom.NAME{first=value}": enough to tell the series of one module apart. */
+/* Labels that Microsoft's runtime and modules give to all they serve. */
+static bool is_common(const char *label)
+{
+    static const char *const names[] = {"iothub", "edge_device", "instance_number", "ms_telemetry"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eq(label, names[i]))
+            return true;
+    return false;
+}
+
+/* "prom.NAME" or "prom.NAME{label=value}": enough to tell the series of one module apart. */
+static void name_sample(const struct prometheus_sample *sample, char *to, size_t size)
+{
+    const struct prometheus_label *label = sample->labels;
+    const struct prometheus_label *end = label + sample->n_labels;
+    while (label < end && is_common(label->name))
+        label++;
+    if (label < end)
+        (void)str_format(to, size, "prom.%s{%s=%s}", sample->name, label->name, label->value);
+    else
+        (void)str_format(to, size, "prom.%s", sample->name);
+}
+
+/* The runtime serves much: its summaries are left out, and what it says of modules, which are
+ * looked at already. */
+static bool is_wanted(const struct target *t, const struct prometheus_sample *sample)
+{
+    return !t->system ||
+           (sample->type != PROMETHEUS_TYPE_SUMMARY && !prometheus_label(sample, "module_name") &&
+            !prometheus_label(sample, "host_information"));
+}
+
 static void on_sample(void *arg, const struct prometheus_sample *sample)
 {
     struct scrape *s = arg;
+    const struct target *t = &s->targets[s->at];
     char name[96];
-    if (s->kept++ >= SCRAPE_SERIES_MAX)
+    if (!is_wanted(t, sample) || s->kept++ >= SCRAPE_SERIES_MAX)
         return;
-    if (sample->n_labels)
-        (void)str_format(name, sizeof(name), "prom.%s{%s=%s}", sample->name, sample->labels[0].name,
-                         sample->labels[0].value);
-    else
-        (void)str_format(name, sizeof(name), "prom.%s", sample->name);
-    metrics_add(s->metrics, name, s->targets[s->at].name, "", clock_wall_ms(), sample->value);
+    name_sample(sample, name, sizeof(name));
+    metrics_add(s->metrics, name, t->name, "", clock_wall_ms(), sample->value);
 }
 
 static void on_metrics(void *arg, const struct buf *body, const struct err *err)
@@ -116,6 +146,8 @@ static void on_inspected(void *arg, const struct buf *body, const struct err *er
     auto_json cJSON *json = err ? NULL : json_parse(buf_str(body), body->len, NULL);
     s->call = NULL;
     STR_SET(t->address, address_of(json));
+    if (!*t->address && str_eq(t->name, "edgeAgent")) /* no container: it serves for both there */
+        STR_SET(t->address, "127.0.0.1");
     if (*t->address) {
         ask_metrics(s);
         return;
@@ -150,10 +182,10 @@ static void take_modules(struct scrape *s, const struct vm_status *status)
     s->n = 0;
     for (size_t i = 0; i < status->n_modules; i++) {
         const struct module_status *module = &status->modules[i];
-        if (module->system || module->state != MODULE_STATE_RUNNING)
+        if (module->state != MODULE_STATE_RUNNING)
             continue;
         struct target *t = &s->targets[s->n++];
-        *t = (struct target){.started_ms = module->started_ms};
+        *t = (struct target){.started_ms = module->started_ms, .system = module->system};
         STR_SET(t->name, module->name);
         for (size_t k = 0; k < n_old; k++)
             if (str_eq(old[k].name, t->name) && old[k].started_ms == t->started_ms)

@@ -1,5 +1,5 @@
-/* What modules serve for Prometheus on their port 9600, into the VM's figures: one module after the
- * other, seldom, and not again for a while where a module serves nothing. Loop thread only. */
+/* What modules and the runtime serve for Prometheus on port 9600, into the VM's figures: one after
+ * the other, seldom, and not again for a while where a module serves nothing. Loop thread only. */
 #ifndef BERTH_ENGINE_SCRAPE_H
 #define BERTH_ENGINE_SCRAPE_H
 

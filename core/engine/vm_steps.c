@@ -138,6 +138,27 @@ static int fall_back(struct vm_ctx *c, struct vm_conn *conn, struct err *err)
     return domain_start(conn, &c->record, err);
 }
 
+/* What this host offers may be other than when the VM was made. A TPM that does not work keeps no
+ * VM off: few need it. */
+static int power_on(struct vm_ctx *c, struct vm_conn *conn, struct err *err)
+{
+    struct err why = {0};
+    c->record.without_tpm = false;
+    if (domain_define(conn, &c->record, err) < 0)
+        return -1;
+    if (domain_start(conn, &c->record, &why) == 0)
+        return 0;
+    if (!strcasestr(why.msg, "tpm")) {
+        *err = why;
+        return -1;
+    }
+    (void)str_format(c->note, sizeof(c->note), "started without its TPM: %s", why.msg);
+    c->record.without_tpm = true;
+    if (domain_define(conn, &c->record, err) < 0)
+        return -1;
+    return domain_start(conn, &c->record, err);
+}
+
 static int start(struct job_work *work, void *ctx, struct err *err)
 {
     struct vm_ctx *c = ctx;
@@ -148,7 +169,7 @@ static int start(struct job_work *work, void *ctx, struct err *err)
         return -1;
     if (before.state != VM_STATE_OFF && before.state != VM_STATE_CRASHED)
         return 0; /* it runs, and an idle guest writes nothing to its console */
-    if (domain_start(conn, &c->record, err) < 0)
+    if (power_on(c, conn, err) < 0)
         return -1;
     job_work_progress(work, -1, "Waiting for a sign of life");
     bool kvm = str_eq(c->record.accel, "kvm");

@@ -4,8 +4,10 @@
 #include "core/io/tls.h"
 
 #include "core/base/mem.h"
+#include "core/base/str.h"
 #include "core/io/tls_private.h"
 
+#include <dirent.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -126,15 +128,41 @@ struct tls *tls_new(struct tls_server *s)
     return t;
 }
 
+/* Whether a directory of certificates has them by the hashes of their names. */
+static bool is_hashed(const char *path)
+{
+    DIR *dir = opendir(path);
+    const struct dirent *entry = NULL;
+
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is our own */
+    while (dir && (entry = readdir(dir)) && !str_ends(entry->d_name, ".0"))
+        ;
+    if (dir)
+        (void)closedir(dir);
+    return entry != NULL;
+}
+
+/* By directory, where a certificate is read when it is asked for: all of them in memory cost more
+ * than a megabyte. */
+static void trust_system(SSL_CTX *ctx)
+{
+    const char *dir = X509_get_default_cert_dir();
+
+    if (secure_getenv(X509_get_default_cert_dir_env()) ||
+        secure_getenv(X509_get_default_cert_file_env()) || !is_hashed(dir) ||
+        SSL_CTX_load_verify_dir(ctx, dir) != 1)
+        (void)SSL_CTX_set_default_verify_paths(ctx);
+    ERR_clear_error(); /* a machine without a store has only CA_FILE */
+}
+
 struct tls_client *tls_client_new(const char *ca_file, struct err *err)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 
     ERR_clear_error();
     if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
-        abort();                                 /* only memory can be missing */
-    (void)SSL_CTX_set_default_verify_paths(ctx); /* a machine without a store has only CA_FILE */
-    ERR_clear_error();
+        abort(); /* only memory can be missing */
+    trust_system(ctx);
     if (ca_file && SSL_CTX_load_verify_locations(ctx, ca_file, NULL) != 1) {
         (void)tls_err(err, ERR_INVALID, ca_file);
         SSL_CTX_free(ctx);

@@ -161,11 +161,11 @@ sdk_image() {
     mapfile -t options < <(ssh_options)
     # shellcheck disable=SC2029 # expanded here on purpose
     gzip -1 <"$work/node.tar" | ssh "${options[@]}" berth@127.0.0.1 "curl -sf --max-time 300 --unix-socket /run/docker.sock -X POST \
-        -H 'Content-Type: application/x-tar' -T - 'http://d/v1.41/images/create?$(node_import_query localhost/sdk 1)'"
+        -H 'Content-Type: application/x-tar' -T - 'http://d/v1.41/images/create?$(node_import_query localhost/sdk latest)'"
     rm "$work/node.tar"
 }
 sdk_module() { # ENV-JSON
-    sensor "$1" | jq -c '.settings.image = "localhost/sdk:1" | .imagePullPolicy = "never"'
+    sensor "$1" | jq -c '.settings.image = "localhost/sdk:latest" | .imagePullPolicy = "never"'
 }
 sdk_logged() { berth logs --tail 300 "$1" 2>/dev/null | grep -q -- "$2"; }
 check 'an image with the SDK is made in the guest' sdk_image

@@ -6,8 +6,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void read_replies(const uint8_t *data, size_t size)
+{
+    struct mqtt_packet p;
+    long n;
+
+    while (size > 0 && (n = mqtt_reply_parse((const char *)data, size, &p, NULL)) > 0) {
+        assert((size_t)n <= size && p.topic.len + p.payload.len <= (size_t)n);
+        data += n;
+        size -= (size_t)n;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    read_replies(data, size);
     while (size > 0) {
         struct mqtt_packet p;
         struct mqtt_text filter;

@@ -33,6 +33,7 @@ json 'vm list is JSON' '.kind == "VmList" and .items == []'
 expect 'vm show without a VM' 3 vm show --json
 failed 'vm show without a VM says so' not_found
 expect 'vm show of an unknown VM' 3 vm show nobody
+expect 'vm tpm of an unknown VM' 3 vm tpm nobody
 expect 'vm exists' 3 vm exists
 expect 'vm exists --json' 3 vm exists --json
 json 'vm exists is JSON' '.exists == false'

@@ -1,145 +1,8 @@
 /* berth-hub --role edge as a whole: a real cloud role above it, a scripted runtime beside it,
- * modules and a leaf device below. What each of them would notice. */
-#include "tests/edge_runtime.h"
-#include "tests/hub_rest.h"
+ * modules and leaf devices below. What each of them would notice. */
+#include "tests/edge_family.h"
 
 #include <sys/stat.h>
-
-#define SENDER   "devices/" EDGE_DEVICE "/modules/sender/messages/events/"
-#define RECEIVER "devices/" EDGE_DEVICE "/modules/receiver/"
-#define INPUTS   RECEIVER "inputs/#"
-
-static struct test_edge edge = {.max_clients = 4};
-static char leaf_key[128];
-static uint64_t events_seen; /* in the cloud */
-
-/* ---- helpers ---- */
-
-static struct mqtt_login module_login(const char *module)
-{
-    return (struct mqtt_login){
-        .device = EDGE_DEVICE, .module = module, .key = edge_key(&edge, module)};
-}
-
-/* Connects, or says why the case NAME cannot be. */
-static bool login(struct link *l, struct mqtt_login m, bool *present)
-{
-    int code = mqtt_login(l, &edge.link, &m, present);
-    char seen[40];
-
-    snprintf(seen, sizeof(seen), "CONNACK %d", code);
-    return code == 0 || report(m.module ? m.module : m.device, false, seen);
-}
-
-/* Publishes with QoS 1 and waits for the PUBACK. */
-static bool publish(struct link *l, const char *topic, unsigned id, const char *text)
-{
-    auto_buf struct buf body = {0};
-
-    return mqtt_publish(l, topic, 1, id, text, strlen(text)) && recv_packet(l, &body) == 0x40 &&
-           (unsigned char)body.data[1] == id;
-}
-
-/* Receives and acknowledges. */
-static bool receive(struct link *l, struct buf *topic, struct buf *payload)
-{
-    unsigned id;
-
-    return mqtt_receive_qos(l, topic, payload, &id, NULL) && (id == 0 || mqtt_puback(l, id));
-}
-
-static bool receives(struct link *l, const char *text)
-{
-    auto_buf struct buf topic = {0};
-    auto_buf struct buf payload = {0};
-
-    return receive(l, &topic, &payload) && str_eq(buf_str(&payload), text);
-}
-
-/* Waits until the cloud has N more events; their text is in SEEN. */
-static bool cloud_gets(int n, struct buf *seen)
-{
-    uint64_t end = clock_mono_ms() + HUB_WAIT_S * 1000, after = events_seen;
-    int got = 0;
-
-    buf_clear(seen);
-    while (got < n && clock_mono_ms() < end) {
-        auto_json cJSON *out = NULL;
-        char target[100];
-
-        snprintf(target, sizeof(target), "/sandbox/events?after=%" PRIu64 "&wait=5", after);
-        if (rest(&hub, NULL, "GET", target, NULL, NULL, &out) != 200)
-            return false;
-        got += cJSON_GetArraySize(json_get(out, "events"));
-        after = json_u64(out, "last", after);
-        json_print(seen, out);
-    }
-    events_seen = after;
-    return got == n;
-}
-
-/* Waits until the twin of MODULE in the cloud has TEXT in it. */
-static bool twin_comes_to(const char *module, const char *text)
-{
-    uint64_t end = clock_mono_ms() + HUB_WAIT_S * 1000;
-    char target[100];
-
-    snprintf(target, sizeof(target), "/twins/" EDGE_DEVICE "/modules/%s", module);
-    do {
-        (void)call("GET", target, NULL, NULL);
-        if (says(text))
-            return true;
-        (void)poll(NULL, 0, 20);
-    } while (clock_mono_ms() < end);
-    return false;
-}
-
-/* ---- set-up ---- */
-
-static bool make_family(void)
-{
-    auto_json cJSON *out = NULL;
-    auto_json cJSON *leaf = NULL;
-    char body[400], key[128];
-
-    device_create(&hub, EDGE_DEVICE, true, key);
-    edge_new(&edge, &hub);
-    edge_add_module(&edge, &hub, "sender");
-    edge_add_module(&edge, &hub, "receiver");
-    edge_add_module(&edge, &hub, "third");
-    (void)rest(&hub, NULL, "GET", "/devices/" EDGE_DEVICE, NULL, NULL, &out);
-    snprintf(body, sizeof(body), "{\"deviceId\":\"leaf1\",\"deviceScope\":\"%s\"}",
-             json_str(out, "deviceScope", ""));
-    (void)rest(&hub, NULL, "PUT", "/devices/leaf1", NULL, body, &leaf);
-    snprintf(
-        leaf_key, sizeof(leaf_key), "%s",
-        json_str(json_get(json_get(leaf, "authentication"), "symmetricKey"), "primaryKey", ""));
-    return leaf_key[0] && edge_key(&edge, "sender")[0];
-}
-
-static bool deploy(void)
-{
-    return call("POST", "/devices/" EDGE_DEVICE "/applyConfigurationContent", NULL,
-                "{\"modulesContent\":{\"$edgeAgent\":{\"properties.desired\":{"
-                "\"schemaVersion\":\"1.1\",\"runtime\":{\"type\":\"docker\",\"settings\":{}},"
-                "\"modules\":{},\"systemModules\":{"
-                "\"edgeAgent\":{\"type\":\"docker\",\"settings\":{\"image\":\"a:1\"}},"
-                "\"edgeHub\":{\"type\":\"docker\",\"status\":\"running\","
-                "\"restartPolicy\":\"always\",\"settings\":{\"image\":\"h:1\"}}}}},"
-                "\"$edgeHub\":{\"properties.desired\":{\"schemaVersion\":\"1.1\",\"routes\":{"
-                "\"in\":\"FROM /messages/modules/sender/outputs/out1 INTO "
-                "BrokeredEndpoint(\\\"/modules/receiver/inputs/in1\\\")\","
-                "\"up\":\"FROM /messages/modules/sender/outputs/up INTO $upstream\","
-                "\"leaf\":\"FROM /messages/* WHERE NOT is_defined($connectionModuleId) INTO "
-                "$upstream\"},"
-                "\"storeAndForwardConfiguration\":{\"timeToLiveSecs\":7200}}}}}") == 204;
-}
-
-static bool start(void)
-{
-    edge_write_settings(&edge, &hub);
-    return edge_start(&edge);
-}
 
 static void test_start(void)
 {
@@ -147,7 +10,8 @@ static void test_start(void)
     struct stat st;
     char path[100];
 
-    report("it says ready once it listens", start(), edge.link.line);
+    runtime_start(&edge);
+    report("it says ready once it listens", edge_start(&edge), edge.link.line);
     snprintf(path, sizeof(path), "%s/data/server.key", edge.link.dir);
     report("nobody else reads its key", stat(path, &st) == 0 && (st.st_mode & 0777) == 0600, path);
     report("the runtime sees that it is connected",
@@ -192,6 +56,31 @@ static void test_connect(void)
     link_close(&l);
 }
 
+static void test_certificate(void)
+{
+    char cert[100], key[100], body[400];
+    struct tls_cert_info info = {0};
+    auto_buf struct buf pem = {0};
+    struct mqtt_login m = {.device = "leaf2", .cert = cert, .cert_key = key};
+
+    snprintf(cert, sizeof(cert), "%s/leaf2.pem", edge.link.dir);
+    snprintf(key, sizeof(key), "%s/leaf2.key", edge.link.dir);
+    if (tls_cert_make_self_signed(cert, key, "leaf2", 2, NULL) < 0 ||
+        file_read(cert, 65536, &pem, NULL) < 0 || tls_cert_read(pem.data, pem.len, &info, NULL) < 0)
+        abort();
+    snprintf(body, sizeof(body),
+             "{\"deviceScope\":\"%s\",\"authentication\":{\"type\":\"selfSigned\","
+             "\"x509Thumbprint\":{\"primaryThumbprint\":\"%s\"}}}",
+             scope, info.sha256);
+    expect_login(&edge.link, "a leaf device that the cloud does not know is refused", &m, 5);
+    expect("a leaf device is made", call("PUT", "/devices/leaf3", NULL, body) == 200);
+    m.device = "leaf3";
+    expect_login(&edge.link, "a new leaf device connects with its certificate", &m, 0);
+    m.cert = NULL;
+    m.key = leaf_key;
+    expect_login(&edge.link, "and with nothing else", &m, 5);
+}
+
 /* A CONNECT and what comes right behind it. */
 static void test_pipelined(void)
 {
@@ -219,27 +108,6 @@ static void test_pipelined(void)
                recv_packet(&l, &body) == 0xd0 && recv_packet(&l, &body) == 0xd0,
            NULL);
     link_close(&l);
-}
-
-static void test_places(void)
-{
-    struct link l[4] = {0};
-    struct link again = {0};
-    auto_buf struct buf body = {0};
-    struct mqtt_login leaf = {.device = "leaf1", .key = leaf_key};
-    struct mqtt_login device = {.device = EDGE_DEVICE, .key = "AAAA"};
-    const char *const names[] = {"sender", "receiver", "third"};
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        (void)login(&l[i], module_login(names[i]), NULL);
-    (void)login(&l[3], leaf, NULL);
-    expect_login(&edge.link, "one too many is told to try again", &device, 3);
-    (void)login(&again, module_login("third"), NULL);
-    report("another connection takes the place of the one before",
-           recv_packet(&l[2], &body) == 0 && l[2].ended && mqtt_ping(&again), NULL);
-    for (size_t i = 0; i < ARRAY_LEN(l); i++)
-        link_close(&l[i]);
-    link_close(&again);
 }
 
 /* ---- messages ---- */
@@ -309,13 +177,6 @@ static void test_leaf(void)
 }
 
 /* ---- twin, methods ---- */
-
-static bool twin_reply(struct link *l, const char *start, struct buf *payload)
-{
-    auto_buf struct buf topic = {0};
-
-    return mqtt_receive(l, &topic, payload) && str_starts(buf_str(&topic), start);
-}
 
 static void test_twin(struct link *l)
 {
@@ -450,97 +311,15 @@ static void test_metrics(void)
            buf_str(&seen));
 }
 
-/* ---- faults ---- */
-
-/* The receiver is away, and the hub dies with what waits for it. */
-static void test_restart(void)
-{
-    struct mqtt_login m = module_login("receiver");
-    struct link sender = {0}, receiver = {0};
-    bool present = false, ok;
-
-    m.keep_session = true;
-    (void)login(&receiver, m, NULL);
-    (void)mqtt_subscribe(&receiver, INPUTS, 1);
-    (void)mqtt_ping(&receiver);
-    link_close(&receiver);
-    (void)login(&sender, module_login("sender"), NULL);
-    ok = publish(&sender, SENDER "%24.on=out1", 1, "a") &&
-         publish(&sender, SENDER "%24.on=out1", 2, "b") &&
-         publish(&sender, SENDER "%24.on=out1", 3, "c");
-    link_close(&sender);
-    (void)hub_end(&edge.link, SIGKILL);
-    report("it starts after it was killed", edge_start(&edge), edge.link.line);
-    ok = ok && login(&receiver, m, &present);
-    report("a session outlives the hub", present, NULL);
-    report("and what was acknowledged comes, in order",
-           ok && receives(&receiver, "a") && receives(&receiver, "b") && receives(&receiver, "c"),
-           NULL);
-    link_close(&receiver);
-}
-
-/* The cloud goes and comes back. */
-static void test_offline(void)
-{
-    struct link l = {0};
-    auto_buf struct buf seen = {0};
-    auto_buf struct buf payload = {0};
-    const char *a, *b, *c;
-    bool ok;
-
-    (void)edge_comes_to(&edge, "/state", "\"connected\":true", &seen);
-    (void)hub_end(&hub, SIGKILL);
-    report("that the cloud is away is seen",
-           edge_comes_to(&edge, "/state", "\"connected\":false", &seen), buf_str(&seen));
-    ok = login(&l, module_login("sender"), NULL);
-    report("modules connect without the cloud, and are acknowledged",
-           ok && publish(&l, SENDER "%24.on=up", 1, "offline-a") &&
-               publish(&l, SENDER "%24.on=up", 2, "offline-b") &&
-               publish(&l, SENDER "%24.on=up", 3, "offline-c"),
-           NULL);
-    link_close(&l);
-    (void)login(&l, module_login("receiver"), NULL);
-    (void)mqtt_subscribe(&l, "$iothub/twin/res/#", 0);
-    (void)mqtt_publish(&l, "$iothub/twin/GET/?$rid=3", 0, 0, "", 0);
-    report("a twin is read as it was known",
-           twin_reply(&l, "$iothub/twin/res/200/", &payload) &&
-               strstr(buf_str(&payload), "\"colour\":\"blue\""),
-           buf_str(&payload));
-    link_close(&l);
-    report("what waits is counted", edge_comes_to(&edge, "/state", "\"queued\":3", &seen),
-           buf_str(&seen));
-    report("the cloud comes back", hub_start(&hub), hub.line);
-    events_seen = 0;
-    ok = cloud_gets(3, &seen);
-    a = strstr(buf_str(&seen), "b2ZmbGluZS1h");
-    b = strstr(buf_str(&seen), "b2ZmbGluZS1i");
-    c = strstr(buf_str(&seen), "b2ZmbGluZS1j");
-    report("all of it gets there, in order", ok && a && a < b && b < c, buf_str(&seen));
-    report("nothing waits any more", edge_comes_to(&edge, "/state", "\"queued\":0", &seen),
-           buf_str(&seen));
-}
-
-static void test_end(void)
-{
-    char path[100];
-
-    report("SIGTERM ends it cleanly", hub_end(&edge.link, SIGTERM) == 0, NULL);
-    snprintf(path, sizeof(path), "%s/hub.sock", edge.link.dir);
-    report("its socket is gone", access(path, F_OK) < 0, path);
-}
-
 int main(void)
 {
     struct link sender = {0}, receiver = {0};
 
-    if (!hub_begin(&hub) || !report("an edge device with modules and a leaf", make_family(), NULL))
-        return 1;
-    expect("routes are deployed", deploy());
-    runtime_start(&edge);
+    family_begin();
     test_start();
     test_connect();
+    test_certificate();
     test_pipelined();
-    test_places();
     if (login(&sender, module_login("sender"), NULL) &&
         login(&receiver, module_login("receiver"), NULL)) {
         test_messages(&sender, &receiver);
@@ -553,11 +332,5 @@ int main(void)
     test_will();
     test_leaf();
     test_metrics();
-    test_restart();
-    test_offline();
-    test_end();
-    runtime_end(&edge);
-    hub_remove(&edge.link);
-    buf_done(&answer);
-    return hub_finish(&hub);
+    return family_end();
 }

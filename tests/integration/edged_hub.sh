@@ -2,8 +2,9 @@
 # berth-edged and its edge hub: the child that stands for systemModules.edgeHub is started, restarted, stopped and told of like a
 # container, whatever it does; and what only it may ask the runtime for. The program is one of the test's own, which does as its file
 # `play` says; no container engine is needed.
-# shellcheck source=tests/lib.sh disable=SC2016,SC2154,SC2317
+# shellcheck source=tests/lib.sh disable=SC2016,SC2034,SC2154,SC2317
 . "$(dirname "$0")/../lib.sh"
+set -o pipefail # jq is content with nothing
 setup_private
 # shellcheck source=tests/support/hub.sh
 . "$(dirname "$0")/../support/hub.sh"
@@ -34,9 +35,9 @@ ready='echo ready >&3; exec 3>&-; stamp=2026-01-01T00:00:00.000Z'
 wait_for_end='while :; do read -rt 0.1 <> <(:); done'
 serve="$ready"'; trap "echo \"$stamp info  hub: ends\" >&2; exit 0" TERM; echo "$stamp warn  hub: serving" >&2; echo "a crash says this" >&2; '"$wait_for_end"
 
-edged_start() { # [ARGS...]
+edged_start() {
     berth-edged --config "$work/config.toml" --state-dir "$state" --mgmt-socket "$mgmt" --engine-socket "$work/no-engine" \
-        --https-port "$hub_https" --hub-program "$work/edge-hub" "$@" >>"$work/edged.log" 2>&1 &
+        --https-port "$hub_https" --hub-program "$work/edge-hub" >>"$work/edged.log" 2>&1 &
     edged_pid=$!
     wait_until 10 curl -sf --unix-socket "$mgmt" "http://m/systeminfo?$v"
 }
@@ -67,16 +68,17 @@ step() { # NAME COMMAND...: in this shell
     shift
     if "$@"; then ok "$name"; else not_ok "$name" "$(explain)"; fi
 }
-write_config() { # DEVICE [MORE LINES]
+write_config() { # CONNECTION-STRING [MORE LINES]
     printf 'hostname = "edge.local"\ntrust_bundle_cert = "file://%s/hub/ca.pem"\n[provisioning]\nsource = "manual"\nconnection_string = "%s"\n%s\n' \
-        "$work" "$(hub_device "$1")" "${2:-}" >"$work/config.toml"
+        "$work" "$1" "${2:-}" >"$work/config.toml"
 }
 deploy() { # STATUS POLICY ENV
     hub_edge=$(jq -cn --arg s "$1" --arg p "$2" --argjson e "$3" '{status: $s, restartPolicy: $p, env: $e}') hub_deploy edge-1 '{}'
 }
 
 step 'the hub of the cloud starts' hub_start
-write_config edge-1
+string=$(hub_device edge-1)
+write_config "$string"
 deploy running always '{}'
 
 # ---- not there, then there
@@ -187,9 +189,22 @@ plays "$serve"
 action restart >/dev/null
 check 'nobody else may' same "$(curl -s --unix-socket "$state/hub/hub.sock" "http://h/trust-bundle?$v")" '{"message":"forbidden"}'
 
+# ---- MQTT over HTTPS's port
+edged_stop
+write_config "${string/localhost:$hub_mqtt/localhost:1}" '[agent]
+name = "edgeAgent"
+type = "docker"
+[agent.config]
+image = "a:1"
+[agent.env]
+UpstreamProtocol = "MqttWs"'
+edged_start
+check 'MqttWs: the runtime itself connects' wait_until 10 eval 'api "/systeminfo?$v" | jq -e ".cloud_state == \"connected\""'
+check 'MqttWs: so does its hub' wait_until 10 settings '.upstreamProtocol == "MqttWs" and .mqttPort == 1'
+
 # ---- another device
 echo kept >"$state/hub/messages"
 edged_stop
-write_config edge-2
+write_config "$(hub_device edge-2)"
 edged_start
 check "another device's folder goes" wait_until 10 eval '[ ! -e "$state/hub/messages" ]'

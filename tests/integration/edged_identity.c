@@ -189,10 +189,20 @@ static void test_create(void)
     expect(str_eq(seen.generation, "8") && scripted.n == 3, seen.err.msg);
     expect(str_eq(requests[1].line, "PUT " PATH "/temp%20sensor") && !*requests[1].if_match,
            requests[1].line);
-    expect(str_eq(requests[1].body, "{\"moduleId\":\"temp sensor\",\"deviceId\":\"" DEVICE "\"}"),
+    expect(str_eq(requests[1].body, "{\"moduleId\":\"temp sensor\",\"deviceId\":\"" DEVICE
+                                    "\",\"managedBy\":\"IotEdge\"}"),
            requests[1].body);
     expect(str_eq(requests[2].if_match, "*"), "no If-Match");
     END;
+}
+
+static bool is_listed(const struct identity *id, const char *module)
+{
+    const char *name = NULL;
+    for (size_t i = 0; (name = identity_known(id, i)); i++)
+        if (str_eq(name, module))
+            return true;
+    return false;
 }
 
 static void test_delete(void)
@@ -201,11 +211,12 @@ static void test_delete(void)
          SAY(204, ""), SAY(404, "{}"));
     ask(id, IDENTITY_GET, "m");
     expect(identity_generation(id, "m"), "not known");
+    expect(is_listed(id, "m"), "not among those known");
     ask(id, IDENTITY_DELETE, "m");
     expect(seen.err.kind == ERR_NONE && str_eq(seen.generation, ""), seen.err.msg);
     expect(str_eq(requests[2].line, "DELETE " PATH "/m") && str_eq(requests[2].if_match, "*"),
            requests[2].line);
-    expect(!identity_generation(id, "m"), "not forgotten");
+    expect(!identity_generation(id, "m") && !is_listed(id, "m"), "not forgotten");
     ask(id, IDENTITY_DELETE, "m");
     expect(seen.err.kind == ERR_NONE, "one that is gone already is not fine");
     END;

@@ -294,6 +294,8 @@ tcti=swtpm:host=127.0.0.1,port=2321
 tpm_keys() { berth-edged --tpm-keys "$tcti" >"$work/tpm.json"; }
 fresh
 check 'the TPM tells what an enrolment needs' wait_until 10 tpm_keys
+check 'and how it is mostly named there' test "$(jq -r .registrationId "$work/tpm.json")" = \
+    "$(jq -r .endorsementKey "$work/tpm.json" | base64 -d | openssl dgst -sha256 -binary | base32 -w 0 | tr -d = | tr '[:upper:]' '[:lower:]')"
 step 'the TPM is enrolled' enrol tpm-1 "$(jq -c '{type: "tpm", tpm: .}' "$work/tpm.json")" >/dev/null
 printf '[tpm]\ntcti = "%s"\n' "$tcti" | dps_config tpm-1 tpm
 connects 'a TPM' tpm-1

@@ -84,11 +84,17 @@ podman_busybox "$image" 'while :; do echo tick; sleep 1; done'
 step 'the runtime starts' edged_start
 check 'it connects to the hub' wait_until 20 info '.cloud_state == "connected" and .cloud_error == ""'
 check 'no deployment yet: 417' wait_until 10 hub_reported edge-1 '.lastDesiredStatus.code == 417'
+hub_edge='{"status": "running"}'
 deploy "$(m one)" "$(m two)"
 check 'two modules run' wait_until 60 eval 'running one && running two'
 check 'the hub is told' wait_until 10 hub_reported edge-1 '.lastDesiredStatus.code == 200 and .modules.one.runtimeStatus == "running" and .modules.two.runtimeStatus == "running"
     and .schemaVersion == "1.0" and .systemModules.edgeAgent.runtimeStatus == "running"'
 check 'they are on the network of the edge' same "$(podman_here inspect -f '{{range $k,$v := .NetworkSettings.Networks}}{{$k}}{{end}}' one)" azure-iot-edge
+gateway=$(podman_here network inspect -f '{{range .Subnets}}{{.Gateway}}{{end}}' azure-iot-edge)
+check 'they find the edge hub' eval 'hosts=$(podman_here exec one cat /etc/hosts) && for name in "$(hostname)" edgeHub edgeAgent; do grep -qE "^$gateway[[:space:]].*$name" <<<"$hosts" || { echo "$hosts"; exit 1; }; done'
+check 'the edge hub runs' wait_until 20 module edgeHub '.status.runtimeStatus.status == "running" and .status.runtimeStatus.description == null'
+curl -s --unix-socket "$work/workload.sock" "http://w/trust-bundle?$v" | jq -r .certificate >"$work/trust.pem"
+check 'and shows a certificate that modules trust' openssl s_client -connect "$gateway:8883" -CAfile "$work/trust.pem" -verify_hostname "$(hostname)" -verify_return_error </dev/null
 check 'their logs are limited' grep -q '"max-size\|30000000\|30MB\|30m' <<<"$(podman_here inspect one; pgrep -a conmon)"
 id=$(container_id two)
 
@@ -120,6 +126,9 @@ check 'the hub is told: 500' wait_until 10 hub_reported edge-1 '.lastDesiredStat
 deploy "$(m one running "$image" 2)"
 check 'removed modules go' wait_until 40 eval 'gone two && gone three'
 check 'the hub is told: 200' wait_until 10 hub_reported edge-1 '.lastDesiredStatus.code == 200 and .modules.two == null'
+identity() { hub_call GET "/devices/edge-1/modules/$1"; }
+check 'with their identities' wait_until 10 eval '! identity two && ! identity three'
+check "others' stay" eval 'identity one | jq -e ".managedBy == \"IotEdge\"" && identity %24edgeHub && identity %24edgeAgent'
 
 # ---- the hub goes away
 hub_kill
@@ -158,7 +167,7 @@ answer 'unknown module' 404 '{"message":"No such container: nix"}' "/modules/nix
 answer 'start of what runs' 304 '' "/modules/one/start?$v" -X POST
 answer 'restart' 204 '' "/modules/one/RESTART?$v" -X POST
 check 'mgmt: it runs after the restart' wait_until 20 running one
-check 'mgmt: module list' eval 'api "/modules/?$v" | jq -e ".modules | map(.name) == [\"edgeAgent\",\"one\"]"'
+check 'mgmt: module list' eval 'api "/modules/?$v" | jq -e ".modules | map(.name) == [\"edgeAgent\",\"edgeHub\",\"one\"]"'
 check 'mgmt: details' module one '.id == "id" and .type == "docker" and .config.env == [] and .config.settings.image == "localhost/tick:1" and (.config.settings.createOptions.Labels["net.azure-devices.edge.owner"] == "Microsoft.Azure.Devices.Edge.Agent")
     and (.status.startTime | endswith("Z")) and (.status.exitStatus.statusCode | type == "string")'
 check 'mgmt: systeminfo' info '.osType == "Linux" and .device_id == "edge-1" and .hub_name == "localhost" and .provisioning.type == "manual.device_connection_string" and .server_version != ""'
@@ -168,6 +177,17 @@ check 'mgmt: logs come in frames' grep -qE '^01000000000000[0-9a-f]{2}7469636b0a
 followed=$(frames 'tail=1&follow=true')
 check 'mgmt: followed logs go on' test "$(grep -o '7469636b0a' <<<"$followed" | wc -l)" -ge 3
 check "mgmt: the runtime's own log" grep -q 'cloud: connected' <<<"$(api "/modules/edgeAgent/logs?$v" | tr -d '\0')"
+
+# ---- metrics
+scrape() { curl -s --max-time 5 -H "Host: $1" "http://${2:-127.0.0.1}:9600/metrics"; } # HOST [ADDRESS]
+has() { grep -qE "^edgeAgent_$1" <<<"$(scrape edgeAgent:9600)"; }
+check 'metrics: a module was started' has 'module_start_total\{.*module_name="one",.* [1-9]$'
+check 'metrics: the time it was to run, and ran' eval 'has "total_time_expected_running_seconds.*one.* [1-9][0-9]*$" && has "total_time_running_correctly_seconds.*one.* [1-9][0-9]*$"'
+check 'metrics: the machine was measured' wait_until 15 eval 'has "used_memory_bytes.*host.* [1-9][0-9]*$" && has host_uptime_seconds && has total_disk_space_bytes.*disk_name='
+check 'metrics: the runtime itself was measured' has 'used_memory_bytes.*edgeAgent.* [1-9][0-9]*$'
+check 'metrics: whose they are' has 'iothub_syncs_total\{iothub="localhost",edge_device="edge-1",instance_number="[0-9a-f-]{36}"'
+check 'metrics: modules find them in their network' wait_until 10 eval 'scrape edgeAgent:9600 "$(podman_here network inspect -f "{{(index .Subnets 0).Gateway}}" azure-iot-edge)" | grep -q ^edgeAgent_metadata'
+check "metrics: the edge hub's" eval 'scrape edgehub | grep -q "^edgehub_connected_clients"'
 
 # ---- memory, the end
 pss=$(awk '/^Pss:/ {print $2}' "/proc/$edged_pid/smaps_rollup")

@@ -147,7 +147,7 @@ expect 'no version' 400 '{"message":"api-version not specified"}' as one /trust-
 expect 'unknown version' 400 '{"message":"invalid api-version \"2021-05-11\""}' as one '/trust-bundle?api-version=2021-05-11'
 expect 'unknown path' 404 '{"message":"not found"}' as one "/nothing?$v"
 expect 'wrong method' 400 '{"message":"method not allowed"}' as one "$path/sign?$v"
-check 'module list' eval 'as one "/modules?$v" | jq -e ".modules | map(.name) | sort == [\"edgeAgent\",\"one\",\"two\"]"'
+check 'module list' eval 'as one "/modules?$v" | jq -e ".modules | map(.name) | sort == [\"edgeAgent\",\"edgeHub\",\"one\",\"two\"]"'
 expect 'manifest trust bundle' 200 '{"certificate":""}' as one "/manifest-trust-bundle?$v"
 
 # ---- encryption

@@ -64,7 +64,11 @@ no_password_works() {
 check 'no berth-edged: says so' refused "next step: make MODE=release build/release/berth-edged" \
     --edged "$work/none" --sensor "$work/file" --out "$work/out"
 check 'no berth-sensor: says so' refused "no such file: '$work/none' (--sensor)" \
-    --edged "$work/file" --sensor "$work/none" --out "$work/out"
+    --edged "$work/file" --hub "$work/file" --iotedge "$work/file" --sensor "$work/none" --out "$work/out"
+check 'no berth-hub: says so' refused "next step: make MODE=release build/release/berth-hub" \
+    --edged "$work/file" --hub "$work/none" --iotedge "$work/file" --sensor "$work/file" --out "$work/out"
+check 'no iotedge: says so' refused "next step: make MODE=release build/release/iotedge" \
+    --edged "$work/file" --hub "$work/file" --iotedge "$work/none" --sensor "$work/file" --out "$work/out"
 check 'unknown option' refused 'unknown option --frob' --frob x
 
 check 'sshd takes its configuration' sshd_accepts
@@ -83,6 +87,8 @@ if [ -e "$bundle/manifest.json" ]; then
     check 'bundle: at most 100 MB' small_enough
     unsquashfs -lls "$bundle/root.squashfs" >"$work/list" 2>/dev/null
     check 'image: lists its files' grep -q 'squashfs-root/usr/bin/berth-edged$' "$work/list"
+    check 'image: has the edge hub' grep -q 'squashfs-root/usr/bin/berth-hub$' "$work/list"
+    check 'image: has the iotedge command' grep -q 'squashfs-root/usr/bin/iotedge$' "$work/list"
     check 'image: / belongs to root, who alone may write' grep -qE '^drwxr-xr-x root/root .* squashfs-root$' "$work/list"
     check 'image: nothing is setuid or setgid' absent '^-..[sS]|^-.....[sS]'
     check 'image: nothing is writable by all' absent '^[-d].......w[^tT]'

@@ -43,7 +43,8 @@ static void mgmt_get(struct http_exchange *x, const char *path)
     char text[1000];
     if (str_eq(path, "/modules"))
         (void)snprintf(text, sizeof(text),
-                       "{\"modules\":[{\"name\":\"edgeAgent\",\"status\":{\"runtimeStatus\":{"
+                       "{\"modules\":[{\"name\":\"edgeAgent\",\"config\":{\"settings\":{"
+                       "\"image\":\"berth-edged:1\"}},\"status\":{\"runtimeStatus\":{"
                        "\"status\":\"running\"}}},{\"name\":\"sensor1\",\"config\":{\"settings\":{"
                        "\"image\":\"i\"}},\"status\":{\"startTime\":\"2026-11-21T10:00:00Z\","
                        "\"runtimeStatus\":{\"status\":\"running\"}}}]}");

@@ -1,10 +1,14 @@
 /* The life of a VM on libvirt's in-memory test driver: definition, power, events, what a killed
  * engine leaves behind. */
 #include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/base/path.h"
 #include "tests/vm_fixture.h"
 #include "vm/domain.h"
+#include "vm/domain_xml.h"
 #include "vm/inventory.h"
 #include "vm/network.h"
+#include "vm/virt.h"
 #include "vm/watch.h"
 
 #include <errno.h>
@@ -210,6 +214,49 @@ static void test_refused_slot(struct vm_conn *conn)
     (void)inventory_purge(conn, "no-image", NULL);
 }
 
+/* libvirt takes what we say of a TPM, and says it back. */
+static void test_tpm(struct vm_conn *conn)
+{
+    auto_free char *owner = path_of(PATH_STATE, "%s", "");
+    const struct domain_spec spec = {
+        .type = "test",
+        .name = "edge-tpm",
+        .uuid = "8405eb74-44b9-4564-afaf-fc0abfb480e4",
+        .owner = owner,
+        .emulator = "/usr/bin/true",
+        .arch = "i686",
+        .cpu = "qemu64",
+        .accel = ACCEL_TCG,
+        .cpus = 1,
+        .memory_mib = 512,
+        .kernel = "/v/vmlinuz",
+        .initrd = "/v/initrd",
+        .cmdline = "quiet",
+        .root_disk = "/v/root.squashfs",
+        .data_disk = "/v/data.qcow2",
+        .console = "/v/console.log",
+        .mac = "52:54:00:01:02:03",
+        .nat_network = "default",
+        .network = VM_NETWORK_NAT,
+        .tpm = "tpm-crb",
+    };
+    struct err err = {0};
+    auto_buf struct buf xml = {0};
+    (void)domain_xml_build(&spec, &xml, &err);
+    auto_virt_domain virDomainPtr domain =
+        virDomainDefineXMLFlags(vm_conn_virt(conn), buf_str(&xml), VIR_DOMAIN_DEFINE_VALIDATE);
+    if (!domain)
+        virt_err(&err, "define");
+    auto_free char *back = domain ? virDomainGetXMLDesc(domain, 0) : NULL;
+    fixture_report("a_tpm_is_understood",
+                   back && strstr(back, "<tpm model='tpm-crb'>") &&
+                       strstr(back, "<backend type='emulator' version='2.0'"),
+                   err.msg);
+    fixture_report("a_tpm_goes_with_the_vm", domain_undefine(conn, spec.name, &err) == 0, err.msg);
+    char model[TPM_MODEL_MAX];
+    fixture_report("a_driver_without_tpms_gives_none", !domain_tpm(conn, model), model);
+}
+
 int main(void)
 {
     struct err err = {0};
@@ -228,6 +275,7 @@ int main(void)
     test_orphans(conn);
     test_other_engine(conn);
     test_refused_slot(conn);
+    test_tpm(conn);
     vm_watch_close(watch);
     return fixture_end();
 }

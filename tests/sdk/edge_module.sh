@@ -14,13 +14,13 @@ setup_private
 # shellcheck source=tests/support/node_image.sh
 . "tests/support/node_image.sh"
 export NODE_PATH=$PWD/build/sdk/node_modules
-image=localhost/sdk:1
+image=localhost/sdk:latest
 mgmt=$work/mgmt.sock
 v='api-version=2022-08-03'
 count=${COUNT:-400}
 
 cleanup_extra() {
-    [ -z "${leaf_pid:-}" ] || kill "$leaf_pid"
+    [ -z "${leaf_pid:-}" ] || kill "$leaf_pid" 2>/dev/null
     edged_stop
     podman_stop
     hub_kill
@@ -79,7 +79,7 @@ printf 'hostname = "edge.local"\ntrust_bundle_cert = "file://%s/hub/ca.pem"\n[pr
     "$work" "$string" >"$work/config.toml"
 step 'the container engine starts' podman_start
 node_rootfs "$work/node.tar" "$NODE_PATH" tests/sdk/edge_module.js
-check 'an image with the SDK is made' node_import "$engine" "$work/node.tar" localhost/sdk 1
+check 'an image with the SDK is made' node_import "$engine" "$work/node.tar" localhost/sdk latest
 rm "$work/node.tar"
 step 'the runtime starts' edged_start
 routes='{"up": "FROM /messages/* INTO $upstream", "in": "FROM /messages/modules/source/outputs/out INTO BrokeredEndpoint(\"/modules/sink/inputs/in\")"}'
@@ -91,11 +91,12 @@ check 'messages go from an output to an input' wait_until 60 all_got 1
 check 'all of them, in order' in_order 1
 twin_patch sink '{"colour": "green"}'
 check 'a change of its twin arrives' wait_until 20 logged sink 'desired green'
-reported() { hub_call GET "/twins/edge-1/modules/$1" | jq -e "$2"; }
+reported() { hub_call GET "/twins/edge-1/modules/$1" | jq -es ".[0] | $2"; }
 check 'what it reports is in the cloud' wait_until 20 reported sink '.properties.reported.colour == "green"'
-answered() { invoke "$1" '{"a":1}' | jq -e '.status == 200 and .payload.echo.a == 1'; }
+answered() { invoke "$1" '{"a":1}' | jq -es '.[0] | .status == 200 and .payload.echo.a == 1'; }
 check 'it answers a method' wait_until 20 answered sink
-check "the edge hub's own twin tells of it" wait_until 20 eval "hub_call GET '/twins/edge-1/modules/%24edgeHub' | jq -e '.properties.reported.clients[\"edge-1/sink\"].status == \"Connected\" and .properties.reported.lastDesiredStatus.code == 200'"
+told() { hub_call GET '/twins/edge-1/modules/%24edgeHub' | jq -es '.[0].properties.reported | .clients["edge-1/sink"].status == "Connected" and .lastDesiredStatus.code == 200'; }
+check "the edge hub's own twin tells of it" wait_until 20 told
 
 # ---- deaths on the way: the edge hub, the cloud, the runtime
 next_run() { # RUN
@@ -117,24 +118,19 @@ step 'the runtime is killed and comes back' edged_start
 check 'modules can be asked again' wait_until 90 answered sink
 
 # ---- a device behind the edge
-leaf_string() {
-    local scope key
-    scope=$(hub_call GET /devices/edge-1 | jq -r .deviceScope)
-    key=$(hub_call PUT /devices/leaf-1 -d "$(jq -cn --arg scope "$scope" '{deviceId: "leaf-1", deviceScope: $scope}')" |
-        jq -r .authentication.symmetricKey.primaryKey)
-    printf 'HostName=localhost;DeviceId=leaf-1;SharedAccessKey=%s;GatewayHostName=edge.local' "$key"
-}
 leaf_start() {
     printf '127.0.0.1 localhost edge.local\n' >"$work/hosts"
     curl -sf --unix-socket "$work/edged/workload.sock" "http://w/trust-bundle?$v" | jq -r .certificate >"$work/edge-ca.pem"
-    leaf_string >"$work/leaf.string"
+    printf '%s;GatewayHostName=edge.local' "$(hub_leaf edge-1 leaf-1)" >"$work/leaf.string"
     # shellcheck disable=SC2016
     CA=$work/edge-ca.pem unshare --mount sh -c 'mount --bind "$0" /etc/hosts && exec node tests/sdk/edge_leaf.js' "$work/hosts" \
         <"$work/leaf.string" >"$work/leaf.log" 2>&1 &
     leaf_pid=$!
 }
-leaf_said() { grep -qx -- "$1" "$work/leaf.log" || { tail -n 3 "$work/leaf.log"; return 1; }; }
+leaf_said() { grep -qx -- "$1" "$work/leaf.log" || { tail -n 12 "$work/leaf.log"; return 1; }; }
 leaf_start
 check 'a leaf device connects through the gateway and sends' wait_until 60 leaf_said sent || leaf_said sent
-check 'what it reports is in the cloud' wait_until 20 eval "hub_call GET /twins/leaf-1 | jq -e .properties.reported.leaf"
-check 'it answers a method' wait_until 20 eval "hub_call POST /twins/leaf-1/methods -d '{\"methodName\":\"echo\",\"payload\":1}' | jq -e '.payload.echo == 1'"
+leaf_twin() { hub_call GET /twins/leaf-1 | jq -es '.[0].properties.reported.leaf'; }
+leaf_answers() { hub_call POST /twins/leaf-1/methods -d '{"methodName":"echo","payload":1}' | jq -es '.[0].payload.echo == 1'; }
+check 'what it reports is in the cloud' wait_until 20 leaf_twin
+check 'it answers a method' wait_until 20 leaf_answers

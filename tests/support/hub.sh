@@ -65,6 +65,16 @@ hub_device() { # ID
     printf 'HostName=localhost:%s;DeviceId=%s;SharedAccessKey=%s' "$hub_mqtt" "$1" "$key"
 }
 
+# The connection string of a new leaf device below the edge device EDGE, for a client that goes to the hub itself; with
+# ";GatewayHostName=NAME" behind it, for one that goes to the edge hub.
+hub_leaf() { # EDGE ID
+    local scope key
+    scope=$(hub_call GET "/devices/$1" | jq -r .deviceScope)
+    key=$(jq -cn --arg id "$2" --arg scope "$scope" '{deviceId: $id, deviceScope: $scope}' |
+        hub_call PUT "/devices/$2" -d @- | jq -r .authentication.symmetricKey.primaryKey)
+    printf 'HostName=localhost:%s;DeviceId=%s;SharedAccessKey=%s' "$hub_mqtt" "$2" "$key"
+}
+
 # Deploys; MODULES is the JSON object of user modules. The edge hub is stopped unless $hub_edge has members that say otherwise.
 hub_deploy() { # DEVICE MODULES
     jq -cn --argjson modules "$2" --argjson edge "${hub_edge:-{\}}" '{modulesContent: {"$edgeAgent": {"properties.desired": {schemaVersion: "1.1",

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCRIPTED_REQUESTS 16
+#define SCRIPTED_REQUESTS 64
 
 struct reply {
     int status; /* 0: none */

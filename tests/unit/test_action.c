@@ -14,7 +14,7 @@ static const struct screen *const all[] = {
     &screen_check,   &screen_reattach, &screen_plan,       &screen_review,
     &screen_connect, &screen_connstr,  &screen_dialog,     &screen_message,
     &screen_sandbox, &screen_device,   &screen_device_new, &screen_device_choice,
-    &screen_invoke,
+    &screen_invoke,  &screen_tpm,
 };
 
 static void expect_other_key(const char *where, enum action_id a, enum action_id b)

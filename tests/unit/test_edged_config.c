@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" /* "0123456789abcdef..." */
+#define KEY   "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" /* "0123456789abcdef..." */
+#define AGENT "[agent]\nname = \"edgeAgent\"\ntype = \"docker\"\nconfig = { image = \"i\" }\n"
 #define GOOD                                                    \
     "[provisioning]\nsource = \"manual\"\nconnection_string = " \
     "\"HostName=h.example:18883;DeviceId=d1;SharedAccessKey=" KEY "\"\n"
@@ -211,6 +212,17 @@ Test(edged_config, takes_every_other_key)
     cr_assert_eq(c.images.minute, 23 * 60 + 59);
 }
 
+Test(edged_config, measures_unless_the_agent_is_told_not_to)
+{
+    auto_config struct config usual = {0}, off = {0}, often = {0};
+    take(&usual, GOOD);
+    cr_assert(usual.metrics && usual.metrics_every_s == 300);
+    take(&off, GOOD AGENT "[agent.env]\nMetricsEnabled = \"False\"\n");
+    cr_assert_not(off.metrics);
+    take(&often, GOOD AGENT "[agent.env]\nPerformanceMetricsUpdateFrequency = \"00:00:10\"\n");
+    cr_assert(often.metrics && often.metrics_every_s == 10);
+}
+
 Test(edged_config, takes_the_three_shapes_of_an_edge_ca)
 {
     auto_config struct config given = {0}, made = {0}, once = {0};
@@ -241,6 +253,8 @@ ParameterizedTestParameters(edged_config, names_line_and_key_of_what_is_wrong)
 {
     static struct wrong rows[] = {
         {"", ERR_INVALID, "[provisioning] is missing"},
+        {GOOD AGENT "[agent.env]\nPerformanceMetricsUpdateFrequency = \"00:00:01\"\n", ERR_INVALID,
+         "PerformanceMetricsUpdateFrequency must be like \"00:05:00\""},
         {"x = \n", ERR_INVALID, "line 1: a value is missing"},
         {"provisioning = 1\n", ERR_INVALID, "line 1: provisioning.source is missing"},
         {"[provisioning]\nconnection_string = \"x\"\n", ERR_INVALID,

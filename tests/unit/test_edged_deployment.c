@@ -217,6 +217,34 @@ Test(create_options, respects_a_chosen_network_and_log)
     cr_assert_eq(cJSON_GetArraySize(json_get(host, "CapDrop")), 2);
 }
 
+Test(create_options, lets_a_container_find_the_edge_hub_unless_it_says_where)
+{
+    static const struct {
+        const char *body, *hostname, *hosts;
+    } cases[] = {
+        {"{}", "gw", "[\"gw:10.1.0.1\",\"edgeHub:10.1.0.1\",\"edgeAgent:10.1.0.1\"]"},
+        {"{\"HostConfig\":{\"NetworkMode\":\"host\"}}", "gw",
+         "[\"gw:127.0.0.1\",\"edgeHub:127.0.0.1\",\"edgeAgent:127.0.0.1\"]"},
+        {"{\"HostConfig\":{\"NetworkMode\":\"other\"}}", "10.0.0.7",
+         "[\"edgeHub:10.1.0.1\",\"edgeAgent:10.1.0.1\"]"},
+        {"{\"HostConfig\":{\"ExtraHosts\":[\"GW:9.9.9.9\",\"edgeHubber:1.1.1.1\"]}}", "gw",
+         "[\"GW:9.9.9.9\",\"edgeHubber:1.1.1.1\",\"edgeHub:10.1.0.1\",\"edgeAgent:10.1.0.1\"]"},
+        {"{\"HostConfig\":{\"ExtraHosts\":null}}", "",
+         "[\"edgeHub:10.1.0.1\",\"edgeAgent:10.1.0.1\"]"},
+        {"{\"HostConfig\":{\"NetworkMode\":\"none\"}}", "gw", ""},
+        {"{\"HostConfig\":{\"NetworkMode\":\"container:x\"}}", "gw", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        auto_json cJSON *body = json_parse(cases[i].body, strlen(cases[i].body), NULL);
+        auto_buf struct buf text = {0};
+        create_options_add_hosts(body, cases[i].hostname, "10.1.0.1");
+        const cJSON *hosts = json_get(json_get(body, "HostConfig"), "ExtraHosts");
+        if (hosts)
+            json_print(&text, hosts);
+        cr_expect_str_eq(buf_str(&text), cases[i].hosts, "%s: %s", cases[i].body, buf_str(&text));
+    }
+}
+
 Test(create_options, limits_every_log_that_is_written_to_files)
 {
     static const struct {

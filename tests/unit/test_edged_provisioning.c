@@ -178,3 +178,21 @@ Test(duration, adds_up_what_people_write)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         cr_assert_not(duration_parse(bad[i], &seconds), "%s", bad[i]);
 }
+
+Test(duration, reads_what_dotnet_writes)
+{
+    static const struct {
+        const char *text;
+        uint64_t seconds;
+    } good[] = {{"00:05:00", 300}, {"1:2:3", 3723}, {"1.00:00:30", 86430}};
+    static const char *const bad[] = {
+        "",         "5",         "05:00",      "00:05:00x", "24:00:00",
+        "00:60:00", "-00:05:00", "00:05:00.5", "1.2.3:4",   "99999999999:00:00"};
+    uint64_t seconds = 0;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        cr_assert(duration_timespan(good[i].text, &seconds), "%s", good[i].text);
+        cr_assert_eq(seconds, good[i].seconds);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        cr_assert_not(duration_timespan(bad[i], &seconds), "%s", bad[i]);
+}

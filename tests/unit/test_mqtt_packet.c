@@ -157,3 +157,82 @@ Test(mqtt_packet, takes_50_filters_and_no_more)
         cr_assert_eq(seen, n);
     }
 }
+
+Test(mqtt_packet, reads_what_a_server_writes)
+{
+    auto_buf struct buf b = {0};
+    struct mqtt_packet p;
+
+    mqtt_put_connack(&b, true, MQTT_NOT_AUTHORIZED);
+    cr_assert_eq(mqtt_reply_parse(b.data, b.len, &p, NULL), (long)b.len);
+    cr_assert(p.type == MQTT_CONNACK && p.code == MQTT_NOT_AUTHORIZED);
+    buf_clear(&b);
+    mqtt_put_suback(&b, 7, (const unsigned char *)"\0\1", 2);
+    cr_assert_eq(mqtt_reply_parse(b.data, b.len, &p, NULL), (long)b.len);
+    cr_assert(p.type == MQTT_SUBACK && p.id == 7 && !p.refused);
+    buf_clear(&b);
+    mqtt_put_suback(&b, 7, (const unsigned char *)"\0\x80", 2);
+    cr_assert_eq(mqtt_reply_parse(b.data, b.len, &p, NULL), (long)b.len);
+    cr_assert(p.refused);
+    cr_assert_eq(mqtt_reply_parse(b.data, b.len - 1, &p, NULL), 0, "half of it");
+    cr_assert_eq(mqtt_packet_parse(b.data, b.len, &p, NULL), -1, "no client sends it");
+}
+
+Test(mqtt_packet, refuses_what_no_server_writes)
+{
+    static const struct {
+        const char *what, *data;
+        size_t len;
+    } bad[] = {
+        {"CONNECT", "\x10\0", 2},
+        {"SUBSCRIBE", "\x82\5\0\1\0\0\0", 7},
+        {"PUBREC", "\x50\2\0\1", 4},
+        {"a CONNACK with unknown flags", "\x20\2\2\0", 4},
+        {"a long CONNACK", "\x20\3\0\0\0", 5},
+        {"a SUBACK of nothing", "\x90\2\0\1", 4},
+        {"a SUBACK without id", "\x90\3\0\0\0", 5},
+        {"a PUBACK without id", "\x40\2\0\0", 4},
+        {"no end of the length", "\x30\xff\xff\xff\xff", 5},
+    };
+    struct mqtt_packet p;
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        cr_assert_eq(mqtt_reply_parse(bad[i].data, bad[i].len, &p, NULL), -1, "%s", bad[i].what);
+}
+
+Test(mqtt_packet, writes_what_a_client_says)
+{
+    static const char *const filters[] = {"a/#", "b"};
+    auto_buf struct buf b = {0};
+    struct mqtt_packet p;
+    struct mqtt_text filter;
+    unsigned qos;
+    size_t at = 0;
+
+    mqtt_put_connect(&b, "d/m", "hub/d/m", "secret", 240);
+    cr_assert_eq(mqtt_packet_parse(b.data, b.len, &p, NULL), (long)b.len);
+    cr_assert(p.known_protocol && p.clean && p.keep_alive_s == 240 && !p.has_will);
+    cr_assert(text_is(p.client_id, "d/m") && text_is(p.user, "hub/d/m"));
+    cr_assert(text_is(p.password, "secret"));
+    buf_clear(&b);
+    mqtt_put_connect(&b, "d", "hub/d", NULL, 0);
+    cr_assert_eq(mqtt_packet_parse(b.data, b.len, &p, NULL), (long)b.len);
+    cr_assert_null(p.password.at);
+    buf_clear(&b);
+    mqtt_put_subscribe(&b, 9, filters, 2, 1);
+    cr_assert_eq(mqtt_packet_parse(b.data, b.len, &p, NULL), (long)b.len);
+    cr_assert(p.type == MQTT_SUBSCRIBE && p.id == 9);
+    cr_assert(mqtt_packet_filter(&p, &at, &filter, &qos) && text_is(filter, "a/#") && qos == 1);
+    cr_assert(mqtt_packet_filter(&p, &at, &filter, &qos) && text_is(filter, "b"));
+    buf_clear(&b);
+    mqtt_put_unsubscribe(&b, 9, filters, 2);
+    cr_assert_eq(mqtt_packet_parse(b.data, b.len, &p, NULL), (long)b.len);
+    cr_assert(p.type == MQTT_UNSUBSCRIBE);
+    buf_clear(&b);
+    mqtt_put_pingreq(&b);
+    mqtt_put_disconnect(&b);
+    cr_assert_eq(mqtt_packet_parse(b.data, b.len, &p, NULL), 2);
+    cr_assert(p.type == MQTT_PINGREQ);
+    cr_assert_eq(mqtt_packet_parse(b.data + 2, b.len - 2, &p, NULL), 2);
+    cr_assert(p.type == MQTT_DISCONNECT);
+}

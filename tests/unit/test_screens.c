@@ -113,6 +113,34 @@ Test(screens, vm_shows_power_and_hardware)
     ui_fixture_golden(&f, "vm");
 }
 
+Test(screens, a_tpm_shows_what_an_enrolment_needs)
+{
+    char json[600], key[421];
+    memset(key, 'A', sizeof(key) - 1);
+    key[420] = '\0';
+    ui_fixture_site(&f);
+    ui_fixture_key(&f, '5');
+    ui_fixture_key(&f, 'P');
+    (void)str_format(json, sizeof(json),
+                     "{\"registrationId\":\"abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst\","
+                     "\"endorsementKey\":\"%s\"}",
+                     key);
+    ui_fixture_answer(&f, json);
+    ui_fixture_golden(&f, "tpm");
+}
+
+Test(screens, a_vm_without_a_tpm_says_so)
+{
+    struct err err;
+    ui_fixture_site(&f);
+    ui_fixture_key(&f, '5');
+    ui_fixture_key(&f, 'P');
+    err_set(&err, ERR_REMOTE, "this VM has no TPM");
+    f.fn(f.fn_arg, NULL, &err);
+    cr_expect(strstr(ui_fixture_picture(&f), "[!]  this VM has no TPM"), "%s",
+              ui_fixture_picture(&f));
+}
+
 Test(screens, deleting_asks_for_the_name)
 {
     ui_fixture_site(&f);

@@ -155,3 +155,69 @@ Test(topic, knows_a_valid_id)
     cr_assert_not(identity_id_valid(longest));
     cr_assert_not(identity_id_valid("") || identity_id_valid("a b") || identity_id_valid("a/b"));
 }
+
+static int parse_reply(const char *text, struct topic_reply *t)
+{
+    return topic_parse_reply(text, strlen(text), t, NULL);
+}
+
+Test(topic, knows_what_a_hub_publishes_to)
+{
+    struct topic_reply t;
+
+    cr_assert_eq(parse_reply("$iothub/twin/res/204/?$rid=7&$version=12", &t), 0);
+    cr_assert(t.kind == TOPIC_TWIN_REPLY && t.status == 204 && t.version == 12);
+    cr_assert(topic_span_is(t.rid, "7"));
+    cr_assert_eq(parse_reply("$iothub/twin/res/429/?$rid=7", &t), 0);
+    cr_assert(t.status == 429 && t.version == 0);
+    cr_assert_eq(parse_reply("$iothub/twin/PATCH/properties/desired/?$version=3", &t), 0);
+    cr_assert(t.kind == TOPIC_TWIN_DESIRED && t.version == 3);
+    cr_assert_eq(parse_reply("$iothub/methods/POST/say%20it/?$rid=1f", &t), 0);
+    cr_assert(t.kind == TOPIC_METHOD && topic_span_is(t.method, "say%20it"));
+    cr_assert(topic_span_is(t.rid, "1f"));
+    cr_assert_eq(parse_reply("devices/d/messages/devicebound/%24.mid=1&a=b", &t), 0);
+    cr_assert(t.kind == TOPIC_DEVICEBOUND && topic_span_is(t.device, "d"));
+    cr_assert(topic_span_is(t.bag, "%24.mid=1&a=b"));
+}
+
+Test(topic, believes_a_hub_nothing_else)
+{
+    const char *bad[] = {"",
+                         "$iothub/twin/GET/?$rid=1",
+                         "$iothub/twin/res/200/",
+                         "$iothub/twin/res/x/?$rid=1",
+                         "$iothub/twin/res/200/?$version=1",
+                         "$iothub/twin/PATCH/properties/desired/",
+                         "$iothub/twin/PATCH/properties/desired/?$version=-1",
+                         "$iothub/methods/POST/?$rid=1",
+                         "$iothub/methods/POST/m/",
+                         "devices/d/messages/events/",
+                         "devices/d/messages/deviceboundx",
+                         "devices/d/messages/devicebound/a=%zz",
+                         "devices/d/modules/m/inputs/i/"};
+    struct topic_reply t;
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        cr_assert_eq(parse_reply(bad[i], &t), -1, "accepted: %s", bad[i]);
+}
+
+Test(topic, writes_what_a_hub_publishes_to)
+{
+    char to[TOPIC_OUT_MAX];
+    struct topic_reply r;
+    uint64_t version = 7;
+
+    topic_put_twin_reply(to, 200, (struct topic_span){"0a-bX", 4}, NULL);
+    cr_expect_str_eq(to, "$iothub/twin/res/200/?$rid=0a-b");
+    topic_put_twin_reply(to, 204, (struct topic_span){"1", 1}, &version);
+    cr_expect_str_eq(to, "$iothub/twin/res/204/?$rid=1&$version=7");
+    cr_assert_eq(topic_parse_reply(to, strlen(to), &r, NULL), 0);
+    cr_expect(r.kind == TOPIC_TWIN_REPLY && r.status == 204 && r.version == 7);
+    topic_put_desired(to, 3);
+    cr_assert_eq(topic_parse_reply(to, strlen(to), &r, NULL), 0);
+    cr_expect(r.kind == TOPIC_TWIN_DESIRED && r.version == 3);
+    topic_put_method(to, "blink", "2f");
+    cr_assert_eq(topic_parse_reply(to, strlen(to), &r, NULL), 0);
+    cr_expect(r.kind == TOPIC_METHOD && topic_span_is(r.method, "blink") &&
+              topic_span_is(r.rid, "2f"));
+}

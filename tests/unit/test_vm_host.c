@@ -189,6 +189,22 @@ Test(host, judges_memory)
     assert_check(&c, LIGHT_BAD);
 }
 
+Test(host, does_not_miss_a_tpm)
+{
+    struct host_check c;
+    struct host_tpm facts = {.programs = true, .asked = true, .model = "tpm-crb"};
+    host_judge_tpm(&c, &facts);
+    assert_check(&c, LIGHT_OK);
+    facts.model[0] = '\0';
+    host_judge_tpm(&c, &facts);
+    assert_check(&c, LIGHT_OFF);
+    cr_assert(strstr(c.hint, "restart libvirtd"), "%s", c.hint);
+    facts.programs = false;
+    host_judge_tpm(&c, &facts);
+    assert_check(&c, LIGHT_OFF);
+    cr_assert(strstr(c.hint, "apt-get install swtpm"), "%s", c.hint);
+}
+
 Test(host, says_for_which_vm_the_memory_is)
 {
     const struct host_size size = {.memory_free_mib = 4096};
@@ -267,8 +283,8 @@ Test(host, report_is_whole_on_this_machine)
     struct err err = {0};
     cr_assert_eq(setenv("BERTH_LIBVIRT_URI", "test:///default", 1), 0);
     cr_assert_eq(host_check(&plan, &r, &err), 0, "%s", err.msg);
-    static const char *const ids[] = {"cpu",    "kvm",  "libvirt", "qemu",
-                                      "memory", "disk", "clock",   "image"};
+    static const char *const ids[] = {"cpu",  "kvm",   "libvirt", "qemu", "memory",
+                                      "disk", "clock", "image",   "tpm"};
     cr_assert_eq(r.n, ARRAY_LEN(ids));
     for (size_t i = 0; i < r.n; i++) {
         cr_expect_str_eq(r.checks[i].id, ids[i]);

@@ -2,6 +2,7 @@
 #include "vm/domain_state.h"
 #include "vm/domain_xml.h"
 #include "vm/stats.h"
+#include "vm/tpm.h"
 
 #include <criterion/criterion.h>
 #include <libvirt/libvirt.h>
@@ -40,6 +41,44 @@ static struct domain_spec spec(void)
 static void assert_has(const struct buf *xml, const char *what)
 {
     cr_assert_not_null(strstr(buf_str(xml), what), "no %s in\n%s", what, buf_str(xml));
+}
+
+Test(domain_xml, gives_a_tpm_where_there_is_one)
+{
+    struct domain_spec s = spec();
+    auto_buf struct buf without = {0}, with = {0};
+    struct err err = {0};
+    cr_assert_eq(domain_xml_build(&s, &without, &err), 0, "%s", err.msg);
+    cr_assert_null(strstr(buf_str(&without), "<tpm"));
+    s.tpm = "tpm-crb";
+    cr_assert_eq(domain_xml_build(&s, &with, &err), 0, "%s", err.msg);
+    assert_has(&with, "<tpm model='tpm-crb'>\n      <backend type='emulator' version='2.0'/>");
+}
+
+#define CAPS(supported, models, backends)                                            \
+    "<domainCapabilities><devices><disk supported='yes'/><tpm supported='" supported \
+    "'>\n<enum name='model'>" models "</enum>\n<enum name='backendModel'>" backends  \
+    "</enum></tpm><redirdev supported='yes'><value>emulator</value></redirdev></devices>"
+
+static void expect_model(const char *capabilities, const char *wanted)
+{
+    char model[TPM_MODEL_MAX] = "";
+    cr_expect_eq(tpm_model_find(capabilities, model), *wanted != '\0', "%s", capabilities);
+    cr_expect_str_eq(model, wanted);
+}
+
+Test(tpm, is_found_in_what_libvirt_offers)
+{
+    expect_model(CAPS("yes", "<value>tpm-tis</value><value>tpm-crb</value>",
+                      "<value>passthrough</value><value>emulator</value>"),
+                 "tpm-crb");
+    expect_model(CAPS("yes", "<value>tpm-tis</value>", "<value>emulator</value>"), "tpm-tis");
+    expect_model(CAPS("yes", "<value>tpm-crb</value>", "<value>passthrough</value>"), "");
+    expect_model(CAPS("yes", "<value>tpm-spapr</value>", "<value>emulator</value>"), "");
+    expect_model(CAPS("no", "<value>tpm-crb</value>", "<value>emulator</value>"), "");
+    expect_model("<tpm supported='yes'><enum name='model'>", "");
+    expect_model("", "");
+    expect_model(NULL, "");
 }
 
 Test(domain_xml, says_what_the_guest_needs)

@@ -257,3 +257,39 @@ Test(websocket, signs_the_handshake_as_the_standard_has_it)
     digest_sha1_base64(seed, strlen(seed), accept);
     cr_assert_str_eq(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
+
+Test(websocket, speaks_as_a_client_to_a_server)
+{
+    struct websocket *client = websocket_client_new(MAX);
+    auto_buf struct buf out = {0}, heard = {0}, back = {0};
+
+    websocket_write(client, "hello", 5, &out);
+    cr_assert_eq((unsigned char)out.data[1], 0x80 | 5, "masked");
+    feed_raw(out.data, out.len);
+    cr_assert_str_eq(buf_str(&plain), "hello");
+    websocket_write(w, "you", 3, &back);
+    websocket_feed(client, back.data, back.len, &heard, &out);
+    cr_assert_str_eq(buf_str(&heard), "you");
+    buf_clear(&out);
+    websocket_feed(client, "\x89\2hi", 4, &heard, &out);
+    cr_assert_eq(out.len, 8, "a masked pong");
+    websocket_feed(client, "\x88\2\x03\xe8", 4, &heard, &out);
+    cr_assert_eq(websocket_state(client), WEBSOCKET_ENDED);
+    cr_assert_eq(out.len, 8, "the goodbye waits for the owner's last word");
+    websocket_end(client, &out);
+    cr_assert_eq(out.len, 16);
+    feed_raw(out.data, out.len);
+    cr_assert_eq(websocket_state(w), WEBSOCKET_ENDED, "both frames are well formed");
+    websocket_free(client);
+}
+
+Test(websocket, as_a_client_takes_no_masked_frame)
+{
+    struct websocket *client = websocket_client_new(MAX);
+    auto_buf struct buf out = {0}, heard = {0};
+
+    websocket_feed(client, "\x82\x81\1\2\3\4x", 7, &heard, &out);
+    cr_assert_eq(websocket_state(client), WEBSOCKET_BROKEN);
+    cr_assert_eq(heard.len, 0);
+    websocket_free(client);
+}

@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/agent_metrics.h"
 #include "vm/guest/edged/agent_state.h"
 #include "vm/guest/edged/operation.h"
 #include "vm/guest/edged/twin.h"
@@ -19,6 +20,7 @@ struct agent {
     uv_loop_t *loop;
     struct docker *docker;
     struct workload *workload;
+    struct meters *meters;
     const struct config *config;
     const struct device *device; /* NULL: not known yet */
     struct containers *containers;
@@ -32,6 +34,7 @@ struct agent {
     bool purging;   /* them */
     struct deployment deployment;
     bool deployed;
+    uint64_t deploying_ms; /* monotonic: since when what was deployed is made so; 0: it is */
     uint64_t seen_version;
     enum deployment_code code; /* of what was last seen; DEPLOYMENT_OK: it is in force */
     char problem[400];
@@ -107,6 +110,13 @@ static void on_step(void *arg, const char *name, const char *activity)
     a->changed(a->arg);
 }
 
+static void on_command(void *arg, const char *name, const char *command, uint64_t ms)
+{
+    struct agent *a = arg;
+    const struct module_spec *spec = deployment_find(&a->deployment, name);
+    agent_metrics_command(a->meters, name, spec && spec->version ? spec->version : "", command, ms);
+}
+
 static void remove_operation(struct agent *a, struct operation *op)
 {
     for (size_t i = 0; i < a->n_ops; i++) {
@@ -147,7 +157,8 @@ static void on_end(void *arg, struct operation *op, const struct err *err)
 
 static void begin(struct agent *a, const struct plan_item *item)
 {
-    static const struct operation_events events = {.on_step = on_step, .on_end = on_end};
+    static const struct operation_events events = {
+        .on_step = on_step, .on_command = on_command, .on_end = on_end};
     struct module_track *track = track_of(a, item->name);
     if (!track)
         return;
@@ -195,6 +206,17 @@ static void end_purge(struct agent *a)
         agent_desire(a, waiting);
 }
 
+/* Nothing is left to do, and nothing failed. */
+static void count_deployment(struct agent *a)
+{
+    uint64_t now_ms = clock_mono_ms();
+    if (!a->deploying_ms || a->plan.n || a->n_ops || a->summary[0])
+        return;
+    meter_observe(agent_metrics_of(a->meters, AGENT_DEPLOYMENT_TIME, NULL),
+                  (double)(now_ms - a->deploying_ms) / 1000, now_ms);
+    a->deploying_ms = 0;
+}
+
 static bool is_wanted(const void *arg, const char *name)
 {
     const struct agent *a = arg;
@@ -221,6 +243,7 @@ static void on_pass(uv_timer_t *timer)
         if (!containers_looking(a->containers, item->name) && !earlier_busy(a, item->order))
             begin(a, item);
     }
+    count_deployment(a);
     if (!a->n_ops && !a->purging)
         workload_drop_identities(a->workload, is_wanted, a);
     if (a->plan.wake_ms)
@@ -313,6 +336,7 @@ void agent_desire(struct agent *a, const cJSON *desired)
                  a->deployment.n_modules);
         save(a);
         cancel_outdated(a);
+        a->deploying_ms = clock_mono_ms();
         pass_in(a, 0);
     }
     a->changed(a->arg);
@@ -321,6 +345,11 @@ void agent_desire(struct agent *a, const cJSON *desired)
 void agent_use_workload(struct agent *a, struct workload *workload)
 {
     a->workload = workload;
+}
+
+void agent_use_meters(struct agent *a, struct meters *meters)
+{
+    a->meters = meters;
 }
 
 void agent_begin(struct agent *a, const struct device *device)

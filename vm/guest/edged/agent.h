@@ -10,6 +10,7 @@
 #include "vm/guest/edged/plan.h"
 
 struct agent;
+struct meters;
 struct workload;
 
 /* STATE_DIR exists. CHANGED is called whenever the report or the list of modules may have changed.
@@ -18,8 +19,9 @@ struct agent *agent_new(uv_loop_t *loop, struct docker *docker, const struct con
                         const char *state_dir, void (*changed)(void *arg), void *arg);
 void agent_free(struct agent *a); /* leaves the containers as they are */
 
-/* Before agent_begin(); outlives the agent. */
+/* Before agent_begin(); both outlive the agent. */
 void agent_use_workload(struct agent *a, struct workload *workload);
+void agent_use_meters(struct agent *a, struct meters *meters);
 
 /* Once, as soon as the device is known; DEVICE outlives the agent. Goes on with what the device did
  * before. Containers that were made for another device are removed first. A state file that cannot

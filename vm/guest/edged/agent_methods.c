@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/agent_metrics.h"
 #include "vm/guest/edged/method_private.h"
 #include "vm/guest/edged/method_request.h"
 
@@ -136,16 +137,6 @@ static void get_task_status(struct agent_methods *m, const char *rid, const cJSO
         method_answer_task(m, rid, id);
 }
 
-static void upload_bundle(struct agent_methods *m, const char *rid, const cJSON *payload)
-{
-    struct err err;
-    const char *url = NULL;
-    if (method_check_schema(payload, &err) == 0 && method_need_url(payload, &url, &err) == 0)
-        err_set(&err, ERR_UNSUPPORTED,
-                "this runtime makes no support bundle; UploadModuleLogs sends the modules' logs");
-    method_refuse(m, rid, &err);
-}
-
 /* ------------------------------------------------------------------------------- dispatch */
 
 static const struct {
@@ -157,7 +148,7 @@ static const struct {
     {"GetModuleLogs", method_get_logs},
     {"UploadModuleLogs", method_upload_logs},
     {"GetTaskStatus", get_task_status},
-    {"UploadSupportBundle", upload_bundle},
+    {"UploadSupportBundle", method_upload_bundle},
 };
 
 static void refuse_unknown(struct agent_methods *m, const char *rid, const char *name)
@@ -186,6 +177,7 @@ void agent_methods_call(struct agent_methods *m, const char *name, const char *r
         if (strcasecmp(methods[i].name, name) != 0)
             continue;
         log_info("method", "%s", methods[i].name);
+        meter_add(agent_metrics_of(m->c.meters, AGENT_METHODS, methods[i].name), 1);
         auto_json cJSON *json = len ? json_parse(payload, len, NULL) : NULL;
         methods[i].fn(m, rid, json);
         return;
@@ -207,6 +199,7 @@ void agent_methods_free(struct agent_methods *m)
     if (!m)
         return;
     method_jobs_done(m);
+    method_bundle_done(m);
     for (struct method_restart *r = m->restarts; r; r = r->next)
         r->m = NULL;
     free(m);

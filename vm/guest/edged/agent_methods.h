@@ -5,6 +5,7 @@
 
 #include "vm/guest/edged/agent.h"
 #include "vm/guest/edged/edge_hub.h"
+#include "vm/guest/edged/edged.h"
 
 struct agent_methods;
 
@@ -12,8 +13,10 @@ struct agent_methods_context {
     uv_loop_t *loop;
     struct docker *docker;
     const struct config *config;
+    const struct edged_options *options; /* where things are, for the support bundle */
     const struct device *device;
     struct agent *agent;
+    struct meters *meters;
     struct edge_hub *hub;
     /* Once for each call; an empty BODY is an answer without payload. */
     void (*answer)(void *arg, const char *rid, int status, const char *body, size_t len);

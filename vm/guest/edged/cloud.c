@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/io/tls_stream.h"
+#include "core/io/websocket_stream.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #define MODULE           IDENTITY_AGENT
 #define MQTT_PORT        8883
+#define WEBSOCKET_PATH   "/$iothub/websocket"
 #define API_VERSION      "2021-04-12"
 #define KEEP_ALIVE_S     240
 #define TOKEN_S          3600
@@ -249,10 +251,14 @@ static int make_mqtt(struct cloud *c, struct err *err)
     c->dialer = dialer_tls_new(c->loop, c->o.config->trust_bundle, c->o.config->proxy, err);
     if (!c->dialer)
         return -1;
+    if (c->o.config->websocket)
+        c->websocket = dialer_websocket_new(c->dialer, WEBSOCKET_PATH, "mqtt");
     const struct mqtt_client_options options = {
-        .dialer = c->dialer,
+        .dialer = c->websocket ? c->websocket : c->dialer,
         .host = d->hub,
-        .port = d->port ? d->port : MQTT_PORT,
+        .port = c->websocket ? c->o.https_port
+                : d->port    ? d->port
+                             : MQTT_PORT,
         .client_id = client_id,
         .username = username,
         .keep_alive_s = KEEP_ALIVE_S,
@@ -278,6 +284,7 @@ static int bind_device(struct cloud *c, const struct device *device, struct err 
     if (c->identity)
         return 0;
     mqtt_client_free(steal(c->mqtt));
+    dialer_websocket_free(steal(c->websocket));
     dialer_tls_free(steal(c->dialer));
     c->device = (struct device){0};
     return -1;
@@ -317,6 +324,7 @@ void cloud_free(struct cloud *c)
     if (!c)
         return;
     mqtt_client_free(c->mqtt);
+    dialer_websocket_free(c->websocket);
     dialer_tls_free(c->dialer);
     identity_free(c->identity);
     provisioning_free(c->provisioning);

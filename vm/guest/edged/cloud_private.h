@@ -16,7 +16,7 @@ struct cloud {
     struct provisioning *provisioning;
     struct device device; /* empty until it is known, and so are the next two */
     struct identity *identity;
-    struct dialer *dialer;
+    struct dialer *dialer, *websocket; /* the latter where MQTT goes over HTTPS's port, or NULL */
     struct mqtt_client *mqtt;
     struct keys_handle key; /* the module's */
     uv_timer_t *timer;      /* pause, or renewal */

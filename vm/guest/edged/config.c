@@ -19,6 +19,8 @@
 static void set_defaults(struct config *c)
 {
     STR_SET(c->network, CONFIG_NETWORK_DEFAULT);
+    c->metrics = true;
+    c->metrics_every_s = 300;
     if (gethostname(c->hostname, sizeof(c->hostname) - 1) < 0)
         STR_SET(c->hostname, "localhost");
     STR_SET(c->tpm.tcti, "device:/dev/tpmrm0");

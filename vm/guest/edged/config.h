@@ -116,6 +116,8 @@ struct config {
     char proxy[512];                    /* https_proxy of [agent.env]; empty: none */
     bool websocket;                     /* UpstreamProtocol of [agent.env] */
     char log_level[16];                 /* RuntimeLogLevel of [agent.env]; empty: not said */
+    bool metrics;                       /* MetricsEnabled of [agent.env]; true by default */
+    uint64_t metrics_every_s;           /* PerformanceMetricsUpdateFrequency */
     char agent_image[256];              /* [agent.config]; this process stands for it */
     struct config_edge_ca edge_ca;
     struct config_images images;

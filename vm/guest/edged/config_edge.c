@@ -12,6 +12,8 @@
 #define DAY_S    86400
 #define DAYS_MAX 36500
 
+#define METRICS_EVERY_MIN_S 10U
+
 #define FIELD(field) CONFIG_FIELD(struct config, field)
 
 /* ------------------------------------------------------------------------------- words */
@@ -96,6 +98,15 @@ static int take_env(void *base, const struct toml *value, struct err *err)
             c->websocket = config_wants_websocket(pair->value);
         if (str_eq(pair->name, "RuntimeLogLevel"))
             STR_SET(c->log_level, pair->value);
+        if (str_eq(pair->name, "MetricsEnabled"))
+            c->metrics = strcasecmp(pair->value, "false") != 0;
+        if (str_eq(pair->name, "PerformanceMetricsUpdateFrequency") &&
+            (!duration_timespan(pair->value, &c->metrics_every_s) ||
+             c->metrics_every_s < METRICS_EVERY_MIN_S))
+            status = err_set(err, ERR_INVALID,
+                             "PerformanceMetricsUpdateFrequency must be like \"00:05:00\" "
+                             "(hours, minutes, seconds), %u seconds at least",
+                             METRICS_EVERY_MIN_S);
     }
     config_pairs_done(&env);
     return status;

@@ -58,3 +58,27 @@ bool duration_parse(const char *text, uint64_t *ret_s)
     *ret_s = total;
     return any;
 }
+
+/* A number of at most MAX at *AT, behind which END comes; *AT is moved behind that. */
+static bool take_part(const char **at, uint64_t max, char end, uint64_t *ret)
+{
+    char digits[12];
+    size_t n = strspn(*at, "0123456789");
+    if ((*at)[n] != end || !str_format(digits, sizeof(digits), "%.*s", (int)n, *at) ||
+        !str_to_u64(digits, max, ret))
+        return false;
+    *at += n + (end ? 1 : 0);
+    return true;
+}
+
+bool duration_timespan(const char *text, uint64_t *ret_s)
+{
+    uint64_t days = 0, hours = 0, minutes = 0, seconds = 0;
+    if (strchr(text, '.') && !take_part(&text, UINT16_MAX, '.', &days))
+        return false;
+    if (!take_part(&text, 23, ':', &hours) || !take_part(&text, 59, ':', &minutes) ||
+        !take_part(&text, 59, '\0', &seconds))
+        return false;
+    *ret_s = ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
+    return true;
+}

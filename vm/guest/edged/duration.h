@@ -7,5 +7,7 @@
 
 /* "2 days 3h": numbers with units, added up, in seconds. False where TEXT is none. */
 bool duration_parse(const char *text, uint64_t *ret_s);
+/* "[DAYS.]HH:MM:SS", as .NET writes them, in seconds. False where TEXT is none. */
+bool duration_timespan(const char *text, uint64_t *ret_s);
 
 #endif

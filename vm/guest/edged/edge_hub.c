@@ -1,6 +1,6 @@
 /* See edge_hub.h. Like the agent: one look compares what is with what should be and takes one step;
  * each end, answer, change of the deployment and passed time leads to another look. */
-#include "vm/guest/edged/edge_hub.h"
+#include "vm/guest/edged/edge_hub_private.h"
 
 #include "core/base/clock.h"
 #include "core/base/file.h"
@@ -8,62 +8,28 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/base/version.h"
-#include "core/io/child.h"
-#include "vm/guest/edged/agent_log.h"
-#include "vm/guest/edged/edge_hub_settings.h"
-#include "vm/guest/edged/edge_hub_state.h"
-
-#include <unistd.h>
-
-#define IDENTITY "$edgeHub"
-#define GRACE_MS 10000
-
-struct wait {
-    struct wait *next;
-    bool start; /* for the next start; else for the end */
-    edge_hub_fn fn;
-    void *arg;
-};
-
-struct edge_hub {
-    struct edge_hub_context c;
-    bool began; /* the device is known */
-    bool closed;
-    uv_timer_t *timer; /* the next look */
-    char *dir, *state_path, *settings_path;
-    struct edge_hub_state state; /* its container: how the child is doing, in a container's words */
-    struct module_track track;   /* busy: its identity is asked for */
-    char hash[DEPLOYMENT_HASH_SIZE]; /* of the spec that the track is for */
-    bool wanted;                     /* and its status */
-    struct child_service *child;     /* NULL: none runs */
-    struct buf settings;             /* it was started with */
-    bool ending;                     /* it was told to end */
-    bool again;                      /* to be started without being counted */
-    struct workload_wait *admission;
-    struct wait *waits;
-};
 
 static void on_timer(uv_timer_t *timer);
 
 /* ------------------------------------------------------------------------------- small things */
 
-static const struct module_spec *spec_of(const struct edge_hub *h)
+const struct module_spec *edge_hub_spec(const struct edge_hub *h)
 {
     const struct deployment *d = agent_deployment(h->c.agent);
     return d ? d->hub : NULL;
 }
 
-static void look_in(struct edge_hub *h, uint64_t ms)
+void edge_hub_look_in(struct edge_hub *h, uint64_t ms)
 {
     (void)uv_timer_start(h->timer, on_timer, ms, 0);
 }
 
 static void look_at(struct edge_hub *h, uint64_t at_ms, uint64_t now_ms)
 {
-    look_in(h, at_ms > now_ms ? at_ms - now_ms : 0);
+    edge_hub_look_in(h, at_ms > now_ms ? at_ms - now_ms : 0);
 }
 
-static void save(struct edge_hub *h)
+void edge_hub_save(struct edge_hub *h)
 {
     struct err err;
     h->state.restart = h->track.restart;
@@ -72,11 +38,11 @@ static void save(struct edge_hub *h)
 }
 
 /* Those that wait for a start, or for the end. */
-static void tell(struct edge_hub *h, bool start, const struct err *err)
+void edge_hub_tell(struct edge_hub *h, bool start, const struct err *err)
 {
-    struct wait **at = &h->waits;
+    struct edge_hub_wait **at = &h->waits;
     while (*at) {
-        struct wait *wait = *at;
+        struct edge_hub_wait *wait = *at;
         if (wait->start != start) {
             at = &wait->next;
             continue;
@@ -85,181 +51,6 @@ static void tell(struct edge_hub *h, bool start, const struct err *err)
         wait->fn(wait->arg, err);
         free(wait);
     }
-}
-
-static void make_settings(const struct edge_hub *h, const struct module_spec *spec, struct buf *out)
-{
-    const struct edge_hub_facts facts = {
-        .config = h->c.config,
-        .device = &h->state.device,
-        .spec = spec,
-        .https_port = h->c.https_port,
-        .dir = h->dir,
-    };
-    edge_hub_settings(&facts, out);
-}
-
-/* ------------------------------------------------------------------------------- the child */
-
-static void end_child(struct edge_hub *h)
-{
-    if (h->ending)
-        return;
-    h->ending = true;
-    STR_SET(h->track.activity, "stopping");
-    child_service_end(h->child, GRACE_MS);
-}
-
-static void on_line(void *arg, const char *line)
-{
-    (void)arg;
-    agent_log_hub(line);
-}
-
-static void on_ready(void *arg, const char *why_not)
-{
-    struct edge_hub *h = arg;
-    STR_SET(h->track.problem, why_not);
-    if (!h->ending)
-        h->track.activity[0] = '\0';
-    h->c.changed(h->c.arg);
-}
-
-static void on_exit_status(void *arg, int status)
-{
-    struct edge_hub *h = arg;
-    struct err err;
-    struct container *c = &h->state.container;
-    if (h->ending)
-        log_info("module", EDGE_HUB_NAME ": stopped");
-    else
-        log_warn("module", EDGE_HUB_NAME ": ended with exit code %d", status);
-    child_service_free(steal(h->child));
-    workload_admit_hub(h->c.workload, 0);
-    h->ending = false;
-    h->track.activity[0] = '\0';
-    c->state = CONTAINER_EXITED;
-    c->ended = true;
-    c->exit_code = status;
-    c->finished_ms = clock_wall_ms();
-    c->pid = 0;
-    if (!h->closed) /* else the next process is to find that it ran */
-        save(h);
-    tell(h, false, NULL);
-    if (!h->again) {
-        err_set(&err, ERR_CANCELLED, "it was stopped");
-        tell(h, true, &err);
-    }
-    look_in(h, 0);
-    h->c.changed(h->c.arg);
-}
-
-static int spawn(struct edge_hub *h, const struct module_spec *spec, struct err *err)
-{
-    static const struct child_service_events events = {on_line, on_ready, on_exit_status};
-    const char *const argv[] = {h->c.program, "--role",         "edge",       "--dir", h->dir,
-                                "--settings", h->settings_path, "--ready-fd", "3",     NULL};
-    auto_wiped_buf struct buf text = {0};
-    auto_free char *socket = xasprintf("%s/" EDGE_HUB_RUNTIME_SOCKET, h->dir);
-    make_settings(h, spec, &text);
-    if (file_mkdirs(h->dir, 0700, err) < 0 ||
-        file_write(h->settings_path, text.data, text.len, 0600, err) < 0 ||
-        workload_open_hub(h->c.workload, socket, err) < 0)
-        return -1;
-    h->child = child_service_start(h->c.loop, argv, &events, h, err);
-    if (!h->child)
-        return -1;
-    buf_wipe(&h->settings);
-    h->settings = text;
-    text = (struct buf){0};
-    h->state.container.pid = child_service_pid(h->child);
-    h->state.pid_ticks = child_start_time(h->state.container.pid);
-    workload_admit_hub(h->c.workload, h->state.container.pid);
-    return 0;
-}
-
-/* ------------------------------------------------------------------------------- starting */
-
-static void fail(struct edge_hub *h, const struct err *err)
-{
-    struct module_track *t = &h->track;
-    uint64_t delay = restart_delay_ms(t->failures++);
-    t->retry_ms = clock_wall_ms() + delay;
-    STR_SET(t->problem, err->msg);
-    log_warn("module", EDGE_HUB_NAME ": %s; next attempt in %llu s", err->msg,
-             (unsigned long long)delay / 1000);
-    tell(h, true, err);
-    look_in(h, delay);
-    h->c.changed(h->c.arg);
-}
-
-static void start_now(struct edge_hub *h, const struct module_spec *spec)
-{
-    struct err err;
-    struct module_track *t = &h->track;
-    if (spawn(h, spec, &err) < 0) {
-        fail(h, &err);
-        return;
-    }
-    log_info("module", EDGE_HUB_NAME ": started");
-    h->state.container.state = CONTAINER_RUNNING;
-    h->state.container.started_ms = clock_wall_ms();
-    t->failures = 0;
-    t->retry_ms = 0;
-    t->problem[0] = '\0';
-    STR_SET(t->activity, "starting");
-    save(h);
-    tell(h, true, NULL);
-    look_in(h, 0);
-    h->c.changed(h->c.arg);
-}
-
-static void on_identity(void *arg, const char *generation, const struct err *err)
-{
-    struct edge_hub *h = arg;
-    const struct module_spec *spec = spec_of(h);
-    (void)generation;
-    h->admission = NULL;
-    h->track.busy = false;
-    h->track.activity[0] = '\0';
-    if (err)
-        fail(h, err);
-    else if (spec && !h->closed)
-        start_now(h, spec);
-}
-
-static bool installed(const struct edge_hub *h, struct err *err)
-{
-    if (access(h->c.program, X_OK) == 0)
-        return true;
-    err_set(err, ERR_NOT_FOUND, "the edge hub is not installed: there is no program %s",
-            h->c.program);
-    return false;
-}
-
-/* Its identity comes first: without one, nothing it says at the cloud would hold. */
-static void start(struct edge_hub *h, const struct module_spec *spec, bool counted)
-{
-    struct err err;
-    h->again = false;
-    if (counted) {
-        h->track.restart.count++;
-        h->track.restart.last_ms = clock_wall_ms();
-    }
-    if (!installed(h, &err)) {
-        fail(h, &err);
-        return;
-    }
-    if (workload_generation(h->c.workload, IDENTITY)) {
-        start_now(h, spec);
-        return;
-    }
-    h->admission = workload_identify(h->c.workload, IDENTITY, on_identity, h, &err);
-    h->track.busy = h->admission != NULL;
-    if (!h->admission)
-        fail(h, &err);
-    else
-        STR_SET(h->track.activity, "asking for its identity");
 }
 
 /* ------------------------------------------------------------------------------- looks */
@@ -288,20 +79,20 @@ static void look_at_child(struct edge_hub *h, const struct module_spec *spec, ui
     if (h->ending)
         return;
     if (!spec || !spec->running) {
-        end_child(h);
+        edge_hub_end_child(h);
         return;
     }
-    make_settings(h, spec, &text);
+    edge_hub_make_settings(h, spec, &text);
     if (!str_eq(buf_str(&text), buf_str(&h->settings))) {
         log_info("module", EDGE_HUB_NAME ": its settings changed: restarting it");
         h->again = true;
-        end_child(h);
+        edge_hub_end_child(h);
         return;
     }
     struct restart_verdict v = restart_decide(spec, &h->state.container, &h->track.restart, now_ms);
     if (v.steady) {
         h->track.restart = (struct restart_track){0};
-        save(h);
+        edge_hub_save(h);
     }
     if (v.at_ms)
         look_at(h, v.at_ms, now_ms);
@@ -316,7 +107,7 @@ static void forget(struct edge_hub *h)
     c->state = CONTAINER_CREATED;
     c->started_ms = c->finished_ms = 0;
     c->ended = false;
-    save(h);
+    edge_hub_save(h);
 }
 
 static void look_for_child(struct edge_hub *h, const struct module_spec *spec, uint64_t now_ms)
@@ -328,7 +119,7 @@ static void look_for_child(struct edge_hub *h, const struct module_spec *spec, u
         return;
     }
     if (h->again) {
-        start(h, spec, false);
+        edge_hub_start(h, spec, false);
         return;
     }
     if (h->track.retry_ms > now_ms) {
@@ -341,12 +132,12 @@ static void look_for_child(struct edge_hub *h, const struct module_spec *spec, u
     if (v.at_ms > now_ms)
         look_at(h, v.at_ms, now_ms);
     else
-        start(h, spec, v.step == RESTART_STEP_AGAIN);
+        edge_hub_start(h, spec, v.step == RESTART_STEP_AGAIN);
 }
 
 void edge_hub_look(struct edge_hub *h)
 {
-    const struct module_spec *spec = spec_of(h);
+    const struct module_spec *spec = edge_hub_spec(h);
     uint64_t now_ms = clock_wall_ms();
     if (!h->began || h->closed)
         return;
@@ -368,21 +159,21 @@ bool edge_hub_act(struct edge_hub *h, enum edge_hub_act act, edge_hub_fn fn, voi
 {
     if (act == (h->child && !h->ending ? EDGE_HUB_START : EDGE_HUB_STOP))
         return false;
-    struct wait *wait = xcalloc(1, sizeof(*wait));
-    *wait = (struct wait){h->waits, act != EDGE_HUB_STOP, fn, arg};
+    struct edge_hub_wait *wait = xcalloc(1, sizeof(*wait));
+    *wait = (struct edge_hub_wait){h->waits, act != EDGE_HUB_STOP, fn, arg};
     h->waits = wait;
     h->again = act != EDGE_HUB_STOP;
     if (h->child)
-        end_child(h);
+        edge_hub_end_child(h);
     else
-        look_in(h, 0);
+        edge_hub_look_in(h, 0);
     h->c.changed(h->c.arg);
     return true;
 }
 
 bool edge_hub_view(const struct edge_hub *h, struct module_view *ret_view)
 {
-    const struct module_spec *spec = spec_of(h);
+    const struct module_spec *spec = edge_hub_spec(h);
     bool ever = h->state.container.state != CONTAINER_CREATED;
     if (!spec)
         return false;
@@ -419,7 +210,7 @@ void edge_hub_begin(struct edge_hub *h, const struct device *device)
         s->container.exit_code = 0;
     }
     h->began = true;
-    look_in(h, 0);
+    edge_hub_look_in(h, 0);
 }
 
 struct edge_hub *edge_hub_new(const struct edge_hub_context *context)
@@ -447,7 +238,7 @@ void edge_hub_close(struct edge_hub *h)
     h->closed = true;
     h->again = false;
     if (h->child)
-        end_child(h);
+        edge_hub_end_child(h);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -461,8 +252,8 @@ void edge_hub_free(struct edge_hub *h)
     if (!h)
         return;
     err_set(&err, ERR_CANCELLED, "the runtime ends");
-    tell(h, true, &err);
-    tell(h, false, &err);
+    edge_hub_tell(h, true, &err);
+    edge_hub_tell(h, false, &err);
     workload_cancel(h->admission);
     child_service_free(h->child);
     uv_close((uv_handle_t *)h->timer, on_closed);

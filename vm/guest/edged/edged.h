@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct edged_options {
+    const char *config_file;
     const char *state_dir;
     const char *mgmt_socket;
     const char *engine_socket;

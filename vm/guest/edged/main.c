@@ -1,6 +1,7 @@
 /* berth-edged: an IoT Edge runtime in one small process. Reads the command line and the
  * configuration, then runs until it is told to end. */
 #include "core/azure/base64.h"
+#include "core/azure/tpm_public.h"
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
@@ -31,7 +32,6 @@ static const char usage[] =
     "       berth-edged --version\n";
 
 struct arguments {
-    const char *config;
     const char *check;
     bool version;
     struct edged_options options;
@@ -72,7 +72,7 @@ static bool take_argument(struct arguments *a, int which, const char *value)
     uint64_t number = 0;
     switch (which) {
     case ARG_CONFIG:
-        a->config = value;
+        a->options.config_file = value;
         return true;
     case ARG_STATE:
         a->options.state_dir = value;
@@ -146,9 +146,9 @@ static enum log_level agent_level(const char *word)
         const char *word;
         enum log_level level;
     } words[] = {
-        {"verbose", LOG_LEVEL_DEBUG},    {"debug", LOG_LEVEL_DEBUG},  {"info", LOG_LEVEL_INFO},
-        {"information", LOG_LEVEL_INFO}, {"warning", LOG_LEVEL_WARN}, {"warn", LOG_LEVEL_WARN},
-        {"error", LOG_LEVEL_ERROR},      {"fatal", LOG_LEVEL_ERROR},
+        {"trace", LOG_LEVEL_DEBUG}, {"verbose", LOG_LEVEL_DEBUG},    {"debug", LOG_LEVEL_DEBUG},
+        {"info", LOG_LEVEL_INFO},   {"information", LOG_LEVEL_INFO}, {"warning", LOG_LEVEL_WARN},
+        {"warn", LOG_LEVEL_WARN},   {"error", LOG_LEVEL_ERROR},      {"fatal", LOG_LEVEL_ERROR},
     };
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (strcasecmp(word, words[i].word) == 0)
@@ -156,20 +156,33 @@ static enum log_level agent_level(const char *word)
     return LOG_LEVEL_INFO;
 }
 
+/* What an operator set with `iotedge system set-log-level` counts more than the configuration. */
+static void set_level(const struct config *config)
+{
+    const char *word = getenv("AZIOT_LOG"); /* NOLINT(concurrency-mt-unsafe): no thread yet */
+    if (word && *word)
+        log_set_level(agent_level(word));
+    else if (config->log_level[0])
+        log_set_level(agent_level(config->log_level));
+}
+
 /* What an enrolment needs to know of this machine's TPM. */
 static int show_tpm(const char *tcti)
 {
     struct err err;
     struct config_tpm config = {0};
-    auto_buf struct buf endorsement = {0}, storage = {0}, text = {0};
+    auto_buf struct buf endorsement = {0}, storage = {0}, ek = {0}, srk = {0};
+    char id[TPM_REGISTRATION_ID_SIZE];
     STR_SET(config.tcti, tcti);
     if (tpm_keys(&config, &endorsement, &storage, &err) < 0)
         return fail(&err, EXIT_FAILURE);
-    buf_puts(&text, "{\"endorsementKey\":\"");
-    base64_encode(endorsement.data, endorsement.len, &text);
-    buf_puts(&text, "\",\"storageRootKey\":\"");
-    base64_encode(storage.data, storage.len, &text);
-    (void)printf("%s\"}\n", buf_str(&text));
+    base64_encode(endorsement.data, endorsement.len, &ek);
+    base64_encode(storage.data, storage.len, &srk);
+    if (tpm_registration_id(buf_str(&ek), id, &err) < 0)
+        return fail(&err, EXIT_FAILURE);
+    (void)printf(
+        "{\"registrationId\":\"%s\",\"endorsementKey\":\"%s\",\"storageRootKey\":\"%s\"}\n", id,
+        buf_str(&ek), buf_str(&srk));
     return EXIT_SUCCESS;
 }
 
@@ -191,12 +204,12 @@ static int run(const struct arguments *a)
     struct err err = {0};
     struct edged_end end = {0};
     auto_config struct config config = {0};
-    if (config_load(a->check ? a->check : a->config, &config, &err) < 0)
+    if (config_load(a->check ? a->check : a->options.config_file, &config, &err) < 0)
         return fail(&err, a->check ? EXIT_FAILURE : EXIT_SETTINGS);
     if (a->check)
         return EXIT_SUCCESS;
-    if (!a->level_given && config.log_level[0])
-        log_set_level(agent_level(config.log_level));
+    if (!a->level_given)
+        set_level(&config);
     add_environment(&config);
     int status = EXIT_SUCCESS;
     if (edged_run(&config, &a->options, &end, &err) < 0)
@@ -212,9 +225,9 @@ int main(int argc, char **argv)
 {
     json_init();
     struct arguments a = {
-        .config = CONFIG_PATH_DEFAULT,
         .level = LOG_LEVEL_INFO,
-        .options = {.state_dir = "/var/lib/berth/edged",
+        .options = {.config_file = CONFIG_PATH_DEFAULT,
+                    .state_dir = "/var/lib/berth/edged",
                     .mgmt_socket = "/run/iotedge/mgmt.sock",
                     .engine_socket = "/var/run/docker.sock",
                     .https_port = 443,

@@ -207,23 +207,13 @@ static void read_own_log(struct method_job *job, enum agent_log which)
     log_read(job);
 }
 
-/* "HUB/DEVICE/MODULE-2026-11-21--14-31-02.log.gz" */
-static char *blob_name(const struct method_job *job)
-{
-    char time[CLOCK_TEXT_MAX];
-    const struct device *d = job->m->c.device;
-    clock_format(time, sizeof(time), clock_wall_ms());
-    time[19] = '\0';
-    time[13] = time[16] = '-';
-    return xasprintf("%s/%s/%s-%.10s--%s.%s%s", d->hub, d->id, job->modules[job->at], time,
-                     time + 11, job->request.json ? "json" : "log", job->request.gzip ? ".gz" : "");
-}
-
 static int begin_upload(struct method_job *job, struct err *err)
 {
     if (job->rid)
         return 0;
-    auto_free char *blob = blob_name(job);
+    auto_free char *end =
+        xasprintf("%s%s", job->request.json ? "json" : "log", job->request.gzip ? ".gz" : "");
+    auto_free char *blob = method_upload_name(job->m->c.device, job->modules[job->at], end);
     job->upload = method_upload_new(job->m->c.loop, job->m->c.config, job->request.url, blob,
                                     on_uploaded, job, err);
     return job->upload ? 0 : -1;

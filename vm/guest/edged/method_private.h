@@ -1,5 +1,5 @@
 /* What the files of the direct methods share: agent_methods.c answers, method_logs.c and
- * method_job.c fetch logs, method_task.c remembers what goes on in the background. Nobody else
+ * method_bundle.c fetch logs, method_task.c remembers what goes on in the background. Nobody else
  * includes this. */
 #ifndef BERTH_EDGED_METHOD_PRIVATE_H
 #define BERTH_EDGED_METHOD_PRIVATE_H
@@ -15,6 +15,7 @@ struct agent_methods {
     struct method_job *jobs; /* logs being fetched */
     unsigned n_jobs;
     struct method_restart *restarts;
+    struct method_bundle *bundle; /* one that is made or sent; NULL: none */
     struct method_tasks tasks;
 };
 
@@ -29,5 +30,9 @@ void method_answer_task(struct agent_methods *m, const char *rid, const char *id
 void method_get_logs(struct agent_methods *m, const char *rid, const cJSON *payload);
 void method_upload_logs(struct agent_methods *m, const char *rid, const cJSON *payload);
 void method_jobs_done(struct agent_methods *m);
+
+/* method_bundle.c */
+void method_upload_bundle(struct agent_methods *m, const char *rid, const cJSON *payload);
+void method_bundle_done(struct agent_methods *m);
 
 #endif

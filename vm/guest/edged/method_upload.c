@@ -3,6 +3,7 @@
 #include "vm/guest/edged/method_upload.h"
 
 #include "core/azure/base64.h"
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/base/secret.h"
 #include "core/base/str.h"
@@ -191,6 +192,15 @@ void method_upload_put(struct method_upload *u, const void *data, size_t len, bo
 }
 
 /* ------------------------------------------------------------------------------- life */
+
+char *method_upload_name(const struct device *device, const char *what, const char *end)
+{
+    char time[CLOCK_TEXT_MAX];
+    clock_format(time, sizeof(time), clock_wall_ms());
+    time[19] = '\0';
+    time[13] = time[16] = '-';
+    return xasprintf("%s/%s/%s-%.10s--%s.%s", device->hub, device->id, what, time, time + 11, end);
+}
 
 static int parse_url(struct method_upload *u, const char *url, const char *blob, struct err *err)
 {

@@ -5,6 +5,7 @@
 
 #include "core/base/err.h"
 #include "vm/guest/edged/config.h"
+#include "vm/guest/edged/device.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +17,10 @@ struct method_upload;
 
 /* ERR is NULL where the piece is stored. The upload may be freed from inside. */
 typedef void (*method_upload_fn)(void *arg, const struct err *err);
+
+/* "HUB/DEVICE/WHAT-2026-11-21--14-31-02.END" */
+char *method_upload_name(const struct device *device, const char *what, const char *end)
+    ATTR_MALLOC;
 
 /* URL: the container's, "https://HOST[:PORT]/CONTAINER?SIGNATURE". NULL with ERR where it, or
  * CONFIG's trust or proxy, cannot be used. */

@@ -1,9 +1,11 @@
 /* See operation.h. What each kind of operation does is a row of the table `steps`. */
 #include "vm/guest/edged/operation.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/network.h"
 
 #include <string.h>
 
@@ -31,12 +33,19 @@ static const enum step steps[PLAN_KIND_COUNT][8] = {
     [PLAN_RESTART] = {STEP_START},
 };
 
+/* What a step is among Microsoft's commands. */
+static const char *const commands[] = {
+    [STEP_PULL] = "prepareUpdate", [STEP_STOP] = "stop",   [STEP_REMOVE] = "remove",
+    [STEP_CREATE] = "create",      [STEP_START] = "start",
+};
+
 struct operation {
     struct docker *docker;
     struct workload *workload;
     struct workload_wait *admission;
     enum plan_kind kind;
-    size_t at; /* index into its row */
+    size_t at;                  /* index into its row */
+    uint64_t began_ms, step_ms; /* monotonic; when it and its step began */
     char name[DEPLOYMENT_NAME_MAX];
     char hash[DEPLOYMENT_HASH_SIZE];
     char *image;
@@ -68,12 +77,26 @@ static void finish(struct operation *op, const struct err *err, const char *what
     if (err) {
         copy = *err;
         err_wrap(&copy, "%s", what);
+    } else if (op->kind == PLAN_UPDATE) {
+        op->events->on_command(op->arg, op->name, "update", clock_mono_ms() - op->began_ms);
     }
     op->events->on_end(op->arg, op, err ? &copy : NULL);
 }
 
+/* A step that had nothing to do made no call. */
+static void count_step(const struct operation *op)
+{
+    enum step step = steps[op->kind][op->at];
+    bool done = op->call && !(step == STEP_PULL && op->pull_problem.kind != ERR_NONE);
+    if (done && commands[step])
+        op->events->on_command(op->arg, op->name,
+                               op->kind == PLAN_RESTART ? "restart" : commands[step],
+                               clock_mono_ms() - op->step_ms);
+}
+
 static void next_step(struct operation *op)
 {
+    count_step(op);
     op->call = NULL;
     op->at++;
     run_step(op);
@@ -207,17 +230,12 @@ static void make_network(struct operation *op)
 /* This machine's address on the network is where containers find the edge hub. */
 static void take_network(struct operation *op, const cJSON *json)
 {
-    const cJSON *item = NULL;
-    cJSON_ArrayForEach(item, json_get(json_get(json, "IPAM"), "Config"))
-    {
-        const char *gateway = json_str(item, "Gateway", "");
-        if (!*gateway || strchr(gateway, ':'))
-            continue; /* the edge hub listens at IPv4 */
+    char gateway[NETWORK_ADDRESS_MAX];
+    if (network_gateway(json, gateway))
         create_options_add_hosts(op->body, op->hostname, gateway);
-        return;
-    }
-    log_warn("module", "%s: network %s has no gateway by which the edge hub can be reached",
-             op->name, op->network);
+    else
+        log_warn("module", "%s: network %s has no gateway by which the edge hub can be reached",
+                 op->name, op->network);
 }
 
 static void on_network(void *arg, int status, const cJSON *json, const struct err *err)
@@ -315,6 +333,7 @@ static void container_target(const struct operation *op, const char *rest, struc
 static void run_step(struct operation *op)
 {
     auto_buf struct buf target = {0};
+    op->step_ms = clock_mono_ms();
     switch (steps[op->kind][op->at]) {
     case STEP_END:
         finish(op, NULL, "");
@@ -383,6 +402,7 @@ struct operation *operation_start(const struct operation_tools *tools, const str
     op->docker = tools->docker;
     op->workload = tools->workload;
     op->kind = item->kind;
+    op->began_ms = clock_mono_ms();
     op->events = events;
     op->arg = arg;
     STR_SET(op->name, item->name);

@@ -14,6 +14,8 @@ struct operation;
 struct operation_events {
     void (*on_step)(void *arg, const char *name,
                     const char *activity); /* "pulling IMAGE", "starting" */
+    /* Something was carried out, in MS milliseconds; a command of agent_metrics.h. */
+    void (*on_command)(void *arg, const char *name, const char *command, uint64_t ms);
     void (*on_end)(void *arg, struct operation *op,
                    const struct err *err); /* ERR NULL: done. The owner then frees it */
 };

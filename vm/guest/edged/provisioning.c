@@ -150,6 +150,14 @@ static void recall(struct provisioning *p)
         log_warn("provisioning", "what was known before is not used: %s", err.msg);
 }
 
+/* An operator asked for it, before this process began. */
+static void take_mark(struct provisioning *p, const char *state_dir)
+{
+    auto_free char *mark = xasprintf("%s/" PROVISIONING_MARK, state_dir);
+    if (unlink(mark) == 0)
+        p->doubt = PROVISIONING_IDENTITY_REFUSED;
+}
+
 static void take_manual(struct provisioning *p)
 {
     const struct config_provisioning *c = &p->config->provisioning;
@@ -173,6 +181,7 @@ struct provisioning *provisioning_new(uv_loop_t *loop, const struct config *conf
     p->turn = xcalloc(1, sizeof(*p->turn));
     (void)uv_timer_init(loop, p->turn);
     p->turn->data = p;
+    take_mark(p, state_dir);
     if (config_method_dps(config->provisioning.method))
         recall(p);
     else

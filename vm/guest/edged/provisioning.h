@@ -12,6 +12,9 @@
 
 struct provisioning;
 
+/* A file of this name in the state folder: the service is to be asked anew. It is taken away. */
+#define PROVISIONING_MARK "reprovision"
+
 /* The answer, once for each provisioning_get, never from inside. DEVICE is on disk by then. ERR as
  * of dps_client.h; ERR_INVALID, ERR_UNSUPPORTED: it cannot even be asked. */
 typedef void (*provisioning_fn)(void *arg, const struct device *device, const struct err *err);

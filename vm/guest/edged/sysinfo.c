@@ -79,6 +79,47 @@ double sysinfo_cpu_percent(const struct sysinfo_cpu *from, const struct sysinfo_
     return 100.0 * (double)(to->busy - from->busy) / (double)(to->total - from->total);
 }
 
+/* ------------------------------------------------------------------------------- processes */
+
+/* The sum of utime and stime, the 14th and 15th word of PROC/stat; the 2nd is in parentheses and
+ * may hold anything. */
+static uint64_t ticks_of(const char *stat)
+{
+    const char *at = strrchr(stat, ')');
+    uint64_t ticks = 0;
+    for (int word = 3; at && word <= 15; word++) {
+        char digits[24];
+        uint64_t value = 0;
+        at = strchr(at, ' ');
+        at += at != NULL;
+        if (!at || word < 14)
+            continue;
+        (void)str_format(digits, sizeof(digits), "%.*s", (int)strspn(at, "0123456789"), at);
+        (void)str_to_u64(digits, UINT64_MAX, &value);
+        ticks += value;
+    }
+    return ticks;
+}
+
+bool sysinfo_process_read(pid_t pid, struct sysinfo_process *ret)
+{
+    char path[48];
+    auto_buf struct buf status = {0}, stat = {0};
+    long hertz = sysconf(_SC_CLK_TCK);
+    (void)str_format(path, sizeof(path), "/proc/%d/status", (int)pid);
+    if (!slurp(path, &status))
+        return false;
+    (void)str_format(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (!slurp(path, &stat) || hertz <= 0)
+        return false;
+    *ret = (struct sysinfo_process){
+        .memory = number_of(buf_str(&status), "VmRSS") << 10,
+        .cpu_ns = ticks_of(buf_str(&stat)) * (1000000000U / (uint64_t)hertz),
+        .threads = number_of(buf_str(&status), "Threads"),
+    };
+    return true;
+}
+
 /* ------------------------------------------------------------------------------- description */
 
 /* A file of one line. */

@@ -5,11 +5,10 @@
 #include "core/azure/percent.h"
 #include "core/base/clock.h"
 #include "core/base/str.h"
+#include "core/base/uuid.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define TEXT_MAX 256
 #define BAG_MAX  (32U << 10) /* it goes into a topic, which holds less than 64 KiB */
@@ -21,25 +20,6 @@ static const char *const ack_words[] = {
     [C2D_ACK_FULL] = "full",
 };
 _Static_assert(ARRAY_LEN(ack_words) == C2D_ACK_FULL + 1, "a word for each");
-
-/* A UUID of version 4. */
-static void make_id(char *to, size_t size)
-{
-    unsigned char b[16];
-
-    while (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b))
-        if (errno != EINTR)
-            abort();
-    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    to[0] = '\0';
-    for (size_t i = 0; i < sizeof(b); i++) {
-        size_t len = strlen(to);
-
-        (void)str_format(to + len, size - len, "%s%02x",
-                         i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
-    }
-}
 
 static void put_property(struct buf *bag, const char *name, const char *value)
 {
@@ -86,7 +66,7 @@ static int read_id(const cJSON *json, char to[C2D_ID_MAX], struct err *err)
     if (text[0])
         (void)str_copy(to, C2D_ID_MAX, text);
     else
-        make_id(to, C2D_ID_MAX);
+        uuid_make(to);
     return 0;
 }
 

@@ -1,11 +1,11 @@
 /* See edge.h: opens the parts in the order in which they need each other, and closes them again. */
 #include "vm/guest/hub/edge_private.h"
 
-#include "core/azure/derive.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/base/uuid.h"
 #include "core/io/http_server.h"
 #include "vm/guest/hub/edge_auth.h"
 #include "vm/guest/hub/edge_clients.h"
@@ -116,12 +116,9 @@ static int open_servers(struct edge *e, struct err *err)
 /* Tells this start of the process from any other. */
 static struct meters *open_metrics(const struct edge_settings *s)
 {
-    unsigned char random[DERIVE_BYTES];
-    char instance[33];
+    char instance[UUID_SIZE];
 
-    derive_random_bytes(random);
-    for (size_t i = 0; i < sizeof(instance) / 2; i++)
-        (void)str_format(instance + 2 * i, 3, "%02x", random[i]);
+    uuid_make(instance);
     return edge_metrics_new(s->hub, s->device, instance);
 }
 

@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/edge_methods.h"
+#include "vm/guest/hub/edge_scope.h"
 #include "vm/guest/hub/edge_self.h"
 #include "vm/guest/hub/edge_twins.h"
 
@@ -17,10 +18,12 @@ static void on_online(void *arg, const char *device, const char *module)
 {
     struct edge *e = arg;
 
-    if (is_self(e, device, module))
+    if (is_self(e, device, module)) {
+        edge_scope_refresh_all(e->scope);
         edge_self_online(e->self);
-    else
+    } else {
         edge_twins_online(e->twins, device, module);
+    }
 }
 
 static void on_desired(void *arg, const char *device, const char *module, uint64_t version,

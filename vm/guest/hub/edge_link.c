@@ -107,6 +107,7 @@ static void log_failure(struct edge_link *l, const struct err *why)
 /* Nothing of a connection is left. */
 static void clear(struct edge_link *l, bool by_peer)
 {
+    edge_workload_cancel(steal(l->asking));
     mqtt_client_free(steal(l->mqtt));
     edge_link_unsend(l, by_peer);
     l->subscribed = 0;

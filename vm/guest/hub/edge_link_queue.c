@@ -2,8 +2,9 @@
  * their PUBACK are sent ahead; what the connection took with it comes again, in order.
  *
  * A message that the cloud never takes ends each connection that it is sent on. To find it, one at
- * a time is sent once the same message was the first to be lost twice in a row; when it has ended
- * STUCK_MAX connections it is given up, since those behind it would wait for ever. */
+ * a time is sent once the same message was the first to be lost twice in a row. When it has ended
+ * STUCK_MAX connections, it is held back for the one behind it: where that arrives, it is given up,
+ * since everything behind it would wait for ever; where not, it was not the message. */
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
@@ -15,27 +16,57 @@
 
 #define STUCK_MAX 10
 
-bool edge_link_queued(const struct edge_link *l)
+static uint64_t queued(const struct edge_link *l)
 {
-    const struct outbox *o = l->upstream->edge->outbox;
+    uint64_t n = 0;
 
     for (unsigned p = 0; l->endpoint && p < ROUTE_PRIORITIES; p++)
-        if (outbox_count(o, l->endpoint->number, p) > 0)
-            return true;
-    return false;
+        n += outbox_count(l->upstream->edge->outbox, l->endpoint->number, p);
+    return n;
+}
+
+bool edge_link_queued(const struct edge_link *l)
+{
+    return queued(l) > 0;
 }
 
 /* ---- out ---- */
 
-static void give_up(struct edge_link *l, const struct outbox_item *item, const char *why)
+static void give_up(struct edge_link *l, const struct outbox_ref *ref, size_t size,
+                    struct meter *dropped, const char *why)
 {
-    struct edge *e = l->upstream->edge;
-    const char *const labels[] = {"not_accepted", l->id, item->message.output};
+    log_error("upstream", "%s: message %" PRIu64 " (%zu bytes) is given up: %s", l->id, ref->id,
+              size, why);
+    meter_add(dropped, 1);
+    outbox_done(l->upstream->edge->outbox, ref);
+}
 
-    log_error("upstream", "%s: message %" PRIu64 " (%zu bytes) is given up: %s", l->id,
-              item->ref.id, item->message.len, why);
-    meter_add(edge_metrics_series(e->metrics, EDGE_MESSAGES_DROPPED, labels), 1);
-    outbox_done(e->outbox, &item->ref);
+static struct meter *dropped_series(const struct edge_link *l, const char *output)
+{
+    const char *const labels[] = {"not_accepted", l->id, output};
+
+    return edge_metrics_series(l->upstream->edge->metrics, EDGE_MESSAGES_DROPPED, labels);
+}
+
+/* Whether the item is the one that is suspected, and there is another to try. */
+static bool hold(struct edge_link *l, const struct outbox_item *item)
+{
+    if (l->stuck < STUCK_MAX || item->ref.id != l->stuck_id || queued(l) < 2)
+        return false;
+    l->holding = true;
+    l->held = item->ref;
+    l->held_size = item->message.len;
+    l->held_dropped = dropped_series(l, item->message.output);
+    return true;
+}
+
+static void convict(struct edge_link *l)
+{
+    l->holding = false;
+    l->stuck = 0;
+    l->stuck_id = 0;
+    give_up(l, &l->held, l->held_size, l->held_dropped,
+            "the cloud ended the connection each time it was sent");
 }
 
 static void count_later(struct edge_link *l, struct edge_link_flight *f, const char *output)
@@ -64,15 +95,12 @@ static int send_item(struct edge_link *l, const struct outbox_item *item, struct
 
     edge_message_bag(m, true, &topic);
     if (topic.len > MQTT_TEXT_MAX || topic.len - start + m->len > MQTT_PAYLOAD_MAX) {
-        give_up(l, item, "it is larger than the cloud takes");
+        give_up(l, &item->ref, m->len, dropped_series(l, m->output),
+                "it is larger than the cloud takes");
         return 0;
     }
-    if (l->stuck >= STUCK_MAX && item->ref.id == l->stuck_id) {
-        give_up(l, item, "the cloud ended the connection each time it was sent");
-        l->stuck = 0;
-        l->stuck_id = 0;
+    if (hold(l, item))
         return 0;
-    }
     *f = (struct edge_link_flight){.ref = item->ref,
                                    .size = topic.len + m->len,
                                    .sent_ms = clock_mono_ms(),
@@ -126,10 +154,10 @@ void edge_link_delivered(struct edge_link *l, uint16_t token)
     memmove(&l->flight[i], &l->flight[i + 1], (l->n_flight - i) * sizeof(f));
     l->flight_bytes -= f.size;
     l->failures = 0;
-    if (f.ref.id == l->stuck_id) {
+    if (f.ref.id == l->stuck_id)
         l->stuck = 0;
-        l->stuck_id = 0;
-    }
+    if (l->holding)
+        convict(l);
     outbox_done(l->upstream->edge->outbox, &f.ref);
     meter_add(f.sent, 1);
     meter_observe(f.send_duration, (double)(now - f.sent_ms) / 1000, now);
@@ -144,7 +172,7 @@ void edge_link_unsend(struct edge_link *l, bool by_peer)
 {
     struct err err;
 
-    if (by_peer && l->n_flight > 0) {
+    if (by_peer && l->n_flight > 0 && !l->holding) {
         if (l->flight[0].ref.id != l->stuck_id)
             l->stuck = 0;
         l->stuck_id = l->flight[0].ref.id;
@@ -152,6 +180,7 @@ void edge_link_unsend(struct edge_link *l, bool by_peer)
     }
     l->n_flight = 0;
     l->flight_bytes = 0;
+    l->holding = false;
     if (l->endpoint && outbox_rewind(l->upstream->edge->outbox, l->endpoint->number, &err) < 0)
         log_error("upstream", "%s: %s", l->id, err.msg);
 }

@@ -15,12 +15,12 @@
 #include <string.h>
 
 #define EVERY_MS        (3600ULL * 1000)
-#define AGAIN_MS        30000 /* not sooner after all went well */
+#define RECENT_MS       300000 /* what is not older is not asked anew */
 #define BACK_OFF_MAX_MS 600000
 #define QUIET_MAX_MS    5000 /* nobody's question is tried for so long after the cloud was away */
 #define PAGE_MS         60000
 #define PAGES_MAX       1000
-#define SAVE_MS         1000 /* changes gather for so long */
+#define SAVE_MS         5000 /* changes gather for so long */
 
 /* ---- the table and its file ---- */
 
@@ -148,6 +148,7 @@ static void page_failed(struct edge_scope *s, uint64_t pause_ms, const struct er
                  err->hint[0] ? "; " : "", err->hint);
     edge_scope_pause(s, pause_ms ? pause_ms : wait_ms < QUIET_MAX_MS ? wait_ms : QUIET_MAX_MS);
     next_after(s, pause_ms > wait_ms ? pause_ms : wait_ms);
+    s->first = false;
     edge_scope_settle_all(s, true, err);
 }
 
@@ -159,6 +160,7 @@ static void pages_done(struct edge_scope *s)
     s->well_ms = clock_mono_ms();
     s->told_full = false;
     next_after(s, EVERY_MS);
+    s->first = false;
     edge_scope_settle_all(s, true, NULL);
 }
 
@@ -214,12 +216,10 @@ static void on_next(uv_timer_t *timer)
 void edge_scope_refresh_all(struct edge_scope *s)
 {
     uint64_t now = clock_mono_ms();
-    uint64_t at = s->well_ms ? s->well_ms + AGAIN_MS : 0;
 
-    if (at < s->quiet_ms)
-        at = s->quiet_ms;
-    if (!s->page)
-        (void)uv_timer_start(s->next, on_next, at > now ? at - now : 0, 0);
+    if (s->page || (!s->failures && s->well_ms && now - s->well_ms < RECENT_MS))
+        return;
+    (void)uv_timer_start(s->next, on_next, s->quiet_ms > now ? s->quiet_ms - now : 0, 0);
 }
 
 /* ---- life ---- */
@@ -255,6 +255,7 @@ struct edge_scope *edge_scope_new(struct edge *edge, struct err *err)
     s->turn = timer_new(s);
     s->save = timer_new(s);
     load(s);
+    s->first = edge_scope_table_count(s->table) == 0;
     (void)uv_timer_start(s->next, on_next, 0, 0);
     return s;
 }

@@ -42,8 +42,9 @@ struct edge_scope_wait *edge_scope_refresh(struct edge_scope *s, const char *dev
                                            const char *module, edge_scope_fn fn, void *arg);
 void edge_scope_cancel(struct edge_scope_wait *wait); /* FN does not come; NULL is fine */
 
-/* Where an identity is gone, disabled or has another key, FN of the edge's clients ends its
- * session: edge_clients_drop(). All of them anew; the hour is not waited for. */
+/* The cloud may be there again: all of them anew, unless that was done a moment ago; the hour is
+ * not waited for. Whenever an identity is gone, disabled or has another key, edge_clients_drop()
+ * ends its session. */
 void edge_scope_refresh_all(struct edge_scope *s);
 
 #endif

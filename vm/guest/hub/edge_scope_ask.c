@@ -206,7 +206,7 @@ struct edge_scope_wait *edge_scope_refresh(struct edge_scope *s, const char *dev
 
     *w = (struct edge_scope_wait){
         .device = xstrdup(device), .module = xstrdup(module), .fn = fn, .arg = arg};
-    if (!a && s->first && s->page) {
+    if (!a && s->first) {
         queue_append(&s->waits, &w->link);
     } else if (!a && may_ask(s, device, module, &err) < 0) {
         settle(s, w, &err);

@@ -139,13 +139,17 @@ static void post(struct edge_scope_call *c)
     c->http = http_call_start(l->dialer, l->edge->loop, l->host_port, &request, NULL, on_answer, c);
 }
 
-static void on_token(void *arg, const struct secret *token, const struct err *err)
+/* That the runtime knows no $edgeHub says nothing of who was asked for. */
+static void on_token(void *arg, const struct secret *token, const struct err *error)
 {
     struct edge_scope_call *c = arg;
 
     c->signing = NULL;
-    if (err) {
-        fail(c, 0, err);
+    if (error) {
+        struct err err = *error;
+
+        err.kind = ERR_UNREACHABLE;
+        fail(c, 0, &err);
         return;
     }
     secret_set(&c->l->token, token->data, token->len);

@@ -22,7 +22,7 @@ struct edge_scope {
     struct edge_scope_call *page;
     struct buf page_link;
     unsigned pages, failures, round;
-    bool first; /* nothing was known when it began */
+    bool first; /* nothing is known but from the round that is to end or begins at once */
     bool told_full;
     uint64_t well_ms;  /* when it last went well; 0: never */
     uint64_t quiet_ms; /* nothing is asked before */

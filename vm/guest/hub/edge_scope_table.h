@@ -1,5 +1,5 @@
 /* The identities of a device's scope, in order of their names, each in one block of memory: about
- * 220 bytes for a leaf device with two keys. Plain data; one thread. */
+ * 250 bytes for a leaf device with two keys. Plain data; one thread. */
 #ifndef BERTH_HUB_EDGE_SCOPE_TABLE_H
 #define BERTH_HUB_EDGE_SCOPE_TABLE_H
 

@@ -17,7 +17,7 @@ cJSON *edge_twin_show_desired(const struct edge_twin_row *row);
 /* A report of the client: part of REPORTED and of what the cloud is to be told. UNDER_WAY: the
  * first patch of that is on its way there. ERR_INVALID: not acceptable; ERR_BUSY: BASE (may be
  * NULL) is another version; ERR_NO_SPACE: too much waits for the cloud. */
-int edge_twin_report(struct edge_twin_row *row, const char *patch, size_t len, const uint64_t *base,
+int edge_twin_report(struct edge_twin_row *row, const char *text, size_t len, const uint64_t *base,
                      bool under_way, struct err *err);
 /* The patch that the cloud is to be told next, appended; false: none. */
 bool edge_twin_pending(const struct edge_twin_row *row, struct buf *out);
@@ -30,8 +30,8 @@ enum edge_twin_news {
     EDGE_TWIN_GAP,   /* a change was missed, or this one makes no sense: the whole is needed */
 };
 /* A change of the desired properties, from the cloud. */
-enum edge_twin_news edge_twin_desired(struct edge_twin_row *row, uint64_t version,
-                                      const char *patch, size_t len);
+enum edge_twin_news edge_twin_desired(struct edge_twin_row *row, uint64_t version, const char *text,
+                                      size_t len);
 
 /* The twin as the cloud has it. CHANGE gets what a client that knew ROW has to be told of the
  * desired properties, with "$version"; nothing where they are the same. The number of REPORTED is

@@ -211,20 +211,27 @@ static void answer_from_store(struct twin_talk *t)
         answer(t, &row, "edge_hub");
 }
 
-/* Who waits gets what is in the store, unless the cloud says that there is no such twin. */
-static void take_failure(struct twin_talk *t, int status, const struct err *why)
+/* The identity was deleted. */
+static void take_end(struct twin_talk *t)
 {
     const struct err gone = {.kind = ERR_NOT_FOUND, .msg = "the cloud knows no such twin"};
+    struct err err = {0};
 
+    if (edge_store_twin_delete(t->owner->edge->store, t->device, t->module, &err) < 0)
+        twin_talk_say(t, LOG_LEVEL_ERROR, "cannot forget its twin: ", err.msg);
+    t->anew = t->pending = false;
+    refuse_all(t, &gone);
+}
+
+/* Who waits gets what is in the store. */
+static void take_failure(struct twin_talk *t, const struct err *why)
+{
     if (!is_online(t))
         t->anew = false; /* edge_twins_online() will come */
     else
         twin_talk_say(t, LOG_LEVEL_WARN, "the cloud does not give its twin: ", why->msg);
     pause_calls(t);
-    if (why->kind == ERR_REMOTE && status == 404)
-        refuse_all(t, &gone);
-    else
-        answer_from_store(t);
+    answer_from_store(t);
 }
 
 static void on_twin(void *arg, int status, uint64_t version, const char *body, size_t len,
@@ -235,10 +242,12 @@ static void on_twin(void *arg, int status, uint64_t version, const char *body, s
 
     (void)version;
     t->call = NULL;
-    if (err)
-        take_failure(t, status, err);
+    if (err && err->kind == ERR_REMOTE && status == 404)
+        take_end(t);
+    else if (err)
+        take_failure(t, err);
     else if (take_twin(t, body, len, &why) < 0)
-        take_failure(t, status, &why);
+        take_failure(t, &why);
     else
         twin_talk_resume(t);
     twin_talk_go_on(t);

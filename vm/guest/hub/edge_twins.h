@@ -8,19 +8,20 @@
 
 /* The store must be there. */
 struct edge_twins *edge_twins_new(struct edge *edge);
-void edge_twins_free(struct edge_twins *t); /* before edge_upstream_free(); NULL is fine */
+void edge_twins_free(struct edge_twins *all); /* before edge_upstream_free(); NULL is fine */
 
 /* From a client (edge_clients.c). The answer goes out by edge_clients_twin_reply(), perhaps before
  * this returns. */
-void edge_twins_get(struct edge_twins *t, const char *device, const char *module, const char *rid);
+void edge_twins_get(struct edge_twins *all, const char *device, const char *module,
+                    const char *rid);
 /* BASE: the version it must be based on, or NULL. Also makes a message for routes FROM
  * /twinChangeNotifications. */
-void edge_twins_report(struct edge_twins *t, const char *device, const char *module,
+void edge_twins_report(struct edge_twins *all, const char *device, const char *module,
                        const char *rid, const char *patch, size_t len, const uint64_t *base);
 
 /* From the cloud (edge_upstream.c). */
-void edge_twins_online(struct edge_twins *t, const char *device, const char *module);
-void edge_twins_desired(struct edge_twins *t, const char *device, const char *module,
+void edge_twins_online(struct edge_twins *all, const char *device, const char *module);
+void edge_twins_desired(struct edge_twins *all, const char *device, const char *module,
                         uint64_t version, const char *patch, size_t len);
 
 #endif

@@ -13,12 +13,12 @@
 static void watch_deadline(struct edge_upstream *u)
 {
     uint64_t now = clock_mono_ms();
+    uint64_t at = u->n_calls ? u->calls[0]->deadline_ms : 0;
 
-    if (!u->first)
+    if (!u->n_calls)
         (void)uv_timer_stop(&u->deadline);
     else
-        (void)uv_timer_start(&u->deadline, edge_calls_on_deadline,
-                             u->first->deadline_ms > now ? u->first->deadline_ms - now : 0, 0);
+        (void)uv_timer_start(&u->deadline, edge_calls_on_deadline, at > now ? at - now : 0, 0);
 }
 
 static void call_free(struct edge_upstream_call *c)
@@ -27,15 +27,25 @@ static void call_free(struct edge_upstream_call *c)
     free(c);
 }
 
-/* Takes C off the list and off its link. */
-static void detach(struct edge_upstream_call *c)
+/* It is not its link's any more. */
+static void let_go(struct edge_upstream_call *c)
 {
-    struct edge_upstream *u = c->link->upstream;
+    if (c->over)
+        return;
+    c->over = true;
+    c->link->n_calls--;
+    c->link->n_sent -= c->rid != 0;
+}
 
-    *(c->prev ? &c->prev->next : &u->first) = c->next;
-    *(c->next ? &c->next->prev : &u->last) = c->prev;
-    c->link->n_calls -= !c->over;
-    c->link->n_sent -= !c->over && c->rid;
+/* Takes the I-th off the list. */
+static struct edge_upstream_call *take(struct edge_upstream *u, size_t i)
+{
+    struct edge_upstream_call *c = u->calls[i];
+
+    u->n_calls--;
+    memmove(&u->calls[i], &u->calls[i + 1], (u->n_calls - i) * sizeof(struct edge_upstream_call *));
+    let_go(c);
+    return c;
 }
 
 /* It will be told so, from the loop. */
@@ -43,9 +53,8 @@ static void fail(struct edge_upstream_call *c, const struct err *why)
 {
     if (c->over)
         return;
-    c->link->n_calls--;
-    c->link->n_sent -= c->rid != 0;
-    c->over = true;
+    c->link->owed |= c->patch != NULL;
+    let_go(c);
     c->why = *why;
     edge_upstream_turn(c->link->upstream);
 }
@@ -70,38 +79,45 @@ static bool send_call(struct edge_upstream_call *c, struct err *err)
 
 void edge_calls_send(struct edge_link *l)
 {
+    const struct edge_upstream *u = l->upstream;
     struct err err;
 
     if (l->step != LINK_ONLINE || !l->ready)
         return;
-    for (struct edge_upstream_call *c = l->upstream->first; c; c = c->next)
+    for (size_t i = 0; i < u->n_calls; i++) {
+        struct edge_upstream_call *c = u->calls[i];
+
         if (c->link == l && !c->over && !c->rid && !send_call(c, &err))
             fail(c, &err);
+    }
 }
 
 void edge_calls_fail(struct edge_link *l, bool only_sent, const struct err *why)
 {
+    const struct edge_upstream *u = l->upstream;
     struct err err;
 
     err_set(&err, ERR_UNREACHABLE, "the cloud cannot be reached for %s: %s", l->id, why->msg);
-    for (struct edge_upstream_call *c = l->upstream->first; c; c = c->next)
-        if (c->link == l && (c->rid || !only_sent)) {
-            l->owed |= !c->over && c->patch;
-            fail(c, &err);
-        }
+    for (size_t i = 0; i < u->n_calls; i++)
+        if (u->calls[i]->link == l && (u->calls[i]->rid || !only_sent))
+            fail(u->calls[i], &err);
 }
 
 void edge_calls_answered(struct edge_link *l, uint32_t rid, unsigned status, uint64_t version,
                          const char *body, size_t len)
 {
-    struct edge_upstream_call *c = l->upstream->first;
+    struct edge_upstream *u = l->upstream;
     struct err err;
+    size_t i = 0;
 
-    while (c && !(c->link == l && c->rid == rid && !c->over))
-        c = c->next;
-    if (!c)
+    while (i < u->n_calls &&
+           !(u->calls[i]->link == l && u->calls[i]->rid == rid && !u->calls[i]->over))
+        i++;
+    if (i == u->n_calls)
         return; /* nobody waits for it any more */
-    detach(c);
+
+    struct edge_upstream_call *c = take(u, i);
+
     if (status >= 300)
         err_set(&err, ERR_REMOTE, "the cloud answered %u for %s", status, l->id);
     c->fn(c->arg, (int)status, version, body, len, status >= 300 ? &err : NULL);
@@ -109,18 +125,26 @@ void edge_calls_answered(struct edge_link *l, uint32_t rid, unsigned status, uin
     edge_link_settle(l);
 }
 
+/* Not those that end while others are told: they may go on so for ever. */
 void edge_calls_turn(struct edge_upstream *u)
 {
-    for (struct edge_upstream_call *c = u->first; c;) {
-        if (!c->over) {
-            c = c->next;
+    size_t left = 0, i = 0;
+
+    for (size_t n = 0; n < u->n_calls; n++)
+        left += u->calls[n]->over;
+    while (left > 0 && i < u->n_calls) {
+        if (!u->calls[i]->over) {
+            i++;
             continue;
         }
-        detach(c);
+
+        struct edge_upstream_call *c = take(u, i);
+
         c->fn(c->arg, 0, 0, "", 0, &c->why);
         edge_link_settle(c->link);
         call_free(c);
-        c = u->first; /* it may have made and cancelled others */
+        left--;
+        i = 0; /* it may have cancelled others */
     }
     watch_deadline(u);
 }
@@ -131,20 +155,18 @@ void edge_calls_on_deadline(uv_timer_t *timer)
     uint64_t now = clock_mono_ms();
     struct err err;
 
-    for (struct edge_upstream_call *c = u->first; c && c->deadline_ms <= now; c = c->next) {
-        err_set(&err, ERR_UNREACHABLE, "the cloud did not answer for %s in time", c->link->id);
-        c->link->owed |= !c->over && c->patch;
-        fail(c, &err);
+    for (size_t i = 0; i < u->n_calls && u->calls[i]->deadline_ms <= now; i++) {
+        err_set(&err, ERR_UNREACHABLE, "the cloud did not answer for %s in time",
+                u->calls[i]->link->id);
+        fail(u->calls[i], &err);
     }
-    watch_deadline(u);
 }
 
 void edge_calls_free(struct edge_upstream *u)
 {
-    for (struct edge_upstream_call *c; (c = u->first);) {
-        u->first = c->next;
-        call_free(c);
-    }
+    while (u->n_calls > 0)
+        call_free(u->calls[--u->n_calls]);
+    free(u->calls);
 }
 
 /* ---- for others ---- */
@@ -158,12 +180,13 @@ static struct edge_upstream_call *begin(struct edge_upstream *u, const char *dev
     c->fn = fn;
     c->arg = arg;
     c->deadline_ms = clock_mono_ms() + CALL_MS;
-    c->prev = u->last;
-    *(u->last ? &u->last->next : &u->first) = c;
-    u->last = c;
+    if (u->n_calls == u->cap_calls) {
+        u->cap_calls = u->cap_calls ? u->cap_calls * 2 : 16;
+        u->calls = xreallocarray(u->calls, u->cap_calls, sizeof(*u->calls));
+    }
+    u->calls[u->n_calls++] = c;
     c->link->n_calls++;
-    if (u->first == c)
-        watch_deadline(u);
+    watch_deadline(u);
     return c;
 }
 
@@ -206,8 +229,14 @@ void edge_upstream_cancel(struct edge_upstream_call *call)
 {
     if (!call)
         return;
-    detach(call);
-    watch_deadline(call->link->upstream);
+
+    struct edge_upstream *u = call->link->upstream;
+    size_t i = 0;
+
+    while (u->calls[i] != call)
+        i++;
+    (void)take(u, i);
+    watch_deadline(u);
     edge_link_settle(call->link);
     call_free(call);
 }

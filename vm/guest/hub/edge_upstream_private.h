@@ -83,10 +83,13 @@ struct edge_link {
     /* The oldest message in flight when the connection was lost, and how often in a row it was. */
     uint64_t stuck_id;
     unsigned stuck;
+    bool holding; /* it is not sent, to see whether the connection holds without it */
+    struct outbox_ref held;
+    size_t held_size;
+    struct meter *held_dropped;
 };
 
 struct edge_upstream_call {
-    struct edge_upstream_call *next, *prev; /* in order of their deadlines */
     struct edge_link *link;
     edge_upstream_fn fn;
     void *arg;
@@ -104,7 +107,8 @@ struct edge_upstream {
     void *arg;
     struct edge_link **links;
     size_t n_links, cap_links;
-    struct edge_upstream_call *first, *last;
+    struct edge_upstream_call **calls; /* in order of their deadlines */
+    size_t n_calls, cap_calls;
     uv_timer_t turn;     /* what cannot be done from inside a call */
     uv_timer_t deadline; /* of the first call */
     unsigned timers;     /* open handles; it is freed behind them */

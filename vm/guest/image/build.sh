@@ -3,7 +3,7 @@
 # OUT/berth-sensor-amd64.tar. Called by the Makefile; safe to call again: nothing is done when no input
 # changed, and what is made appears whole or not at all.
 #
-#   build.sh --edged FILE --sensor FILE --out DIR
+#   build.sh --edged FILE --hub FILE --iotedge FILE --sensor FILE --out DIR
 #
 # The steps, one small file each:
 #   sources.sh      which apt sources: the host's own Debian 12 ones
@@ -33,11 +33,13 @@ say()
 
 options_read()
 {
-    edged='' sensor='' out=''
+    edged='' hub='' iotedge='' sensor='' out=''
     while [ $# -gt 0 ]; do
-        [ $# -ge 2 ] || fail "usage: build.sh --edged FILE --sensor FILE --out DIR"
+        [ $# -ge 2 ] || fail "usage: build.sh --edged FILE --hub FILE --iotedge FILE --sensor FILE --out DIR"
         case $1 in
         --edged) edged=$2 ;;
+        --hub) hub=$2 ;;
+        --iotedge) iotedge=$2 ;;
         --sensor) sensor=$2 ;;
         --out) out=$2 ;;
         *) fail "unknown option $1" ;;
@@ -46,9 +48,11 @@ options_read()
     done
     [ -n "$out" ] || fail "--out is missing"
     [ -f "$edged" ] || fail "no such file: '$edged' (--edged); next step: make MODE=release build/release/berth-edged"
+    [ -f "$hub" ] || fail "no such file: '$hub' (--hub); next step: make MODE=release build/release/berth-hub"
+    [ -f "$iotedge" ] || fail "no such file: '$iotedge' (--iotedge); next step: make MODE=release build/release/iotedge"
     [ -f "$sensor" ] || fail "no such file: '$sensor' (--sensor); next step: make MODE=release build/release/berth-sensor"
-    EDGED=$(readlink -f "$edged")
-    export EDGED
+    EDGED=$(readlink -f "$edged") HUB=$(readlink -f "$hub") IOTEDGE=$(readlink -f "$iotedge")
+    export EDGED HUB IOTEDGE
 }
 
 tools_check()
@@ -79,7 +83,7 @@ inputs_hash()
         cd "$RECIPE"
         find . -type f -printf '%p %m\n' -o -type l -printf '%p %l\n' | sort
         find . -type f -print0 | sort -z | xargs -0 sha256sum
-        sha256sum <"$EDGED"
+        cat "$EDGED" "$HUB" "$IOTEDGE" | sha256sum
     ) | sha256sum | cut -d ' ' -f 1
 }
 

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Turns a fresh Debian root into Berth's: kernel, initrd, users, programs, file tree, units, pruning.
 # Called by mmdebstrap as a customize hook, before it packs the root: root.sh ROOT
-# Reads RECIPE (this folder), EDGED (path of berth-edged), VERSION from the environment and leaves
+# Reads RECIPE (this folder), EDGED, HUB and IOTEDGE (paths of programs), VERSION from the environment and leaves
 # ROOT/bundle/{vmlinuz,initrd} for build.sh.
 set -eu
 
 readonly root="$1"
-: "${RECIPE:?}" "${EDGED:?}" "${VERSION:?}" "${SOURCE_DATE_EPOCH:?}" "${MMDEBSTRAP_APT_CONFIG:?}"
+: "${RECIPE:?}" "${EDGED:?}" "${HUB:?}" "${IOTEDGE:?}" "${VERSION:?}" "${SOURCE_DATE_EPOCH:?}" "${MMDEBSTRAP_APT_CONFIG:?}"
 
 lines() # FILE: its lines without comments
 {
@@ -68,14 +68,21 @@ initrd_make()
     rm -rf "$tree"
 }
 
-programs_add()
+program_add() # FILE NAME
 {
-    install -m 755 "$EDGED" "$root/usr/bin/berth-edged"
-    missing=$(chroot "$root" ldd /usr/bin/berth-edged | grep 'not found' || true)
+    install -s -m 755 "$1" "$root/usr/bin/$2" # stripped: symbols stay with the build
+    missing=$(chroot "$root" ldd "/usr/bin/$2" | grep 'not found' || true)
     [ -z "$missing" ] || {
-        echo "berth-edged does not run on Debian 12: $missing" >&2
+        echo "$2 does not run on Debian 12: $missing" >&2
         exit 1
     }
+}
+
+programs_add()
+{
+    program_add "$EDGED" berth-edged
+    program_add "$HUB" berth-hub
+    program_add "$IOTEDGE" iotedge
 }
 
 # Owner root, modes by the executable bit only: the checkout's umask and owner do not matter.

@@ -4,6 +4,9 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/io/http_client.h"
+#include "vm/guest/edged/config.h"
+
+#include <string.h>
 
 #define ANSWER_MS  120000 /* stopping a container takes its time under emulation */
 #define ANSWER_MAX (8U << 20)
@@ -49,8 +52,12 @@ struct ask *ask_runtime(const struct iotedge *o)
 
 struct ask *ask_engine(const struct iotedge *o)
 {
-    char socket[CONFIG_SOCKET_MAX];
-    iotedge_engine(o, socket);
+    auto_config struct config config = {0};
+    const char *socket = "/var/run/docker.sock";
+    if (o->engine)
+        socket = o->engine;
+    else if (config_load(o->config, &config, NULL) == 0 && *config.engine_socket)
+        socket = config.engine_socket;
     return ask_new(socket, "the container engine", "look at `iotedge system logs`");
 }
 
@@ -94,8 +101,9 @@ static void on_done(void *arg, int status, const struct buf *body, const struct 
 static int unreachable(const struct ask *a, const struct err *why, struct err *err)
 {
     bool rights = why->kind == ERR_AUTH;
+    const char *text = strstr(why->msg, ": "); /* without what was asked for */
     err_set(err, why->kind == ERR_NOT_FOUND ? ERR_UNREACHABLE : why->kind, "%s does not answer: %s",
-            a->who, why->msg);
+            a->who, text ? text + 2 : why->msg);
     return err_hint(err, "%s",
                     rights ? "run it as root, or as a member of the group iotedge" : a->hint);
 }

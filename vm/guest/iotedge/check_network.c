@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#define UNRESOLVED    "cannot be resolved" /* of a name */
 #define CLOCK_WARN_S  10
 #define CLOCK_ERROR_S 300 /* services then refuse tokens */
 
@@ -34,17 +35,17 @@ static void judge(const struct check_facts *facts, const struct check_probe *p,
     }
     struct err err = p->err;
     check_bad_err(f, &err);
-    if (err.hint[0])
+    if (strstr(err.msg, UNRESOLVED))
+        check_hint(f, "is the name right, and does a name server answer? See container-engine-dns");
+    else if (err.hint[0])
         return;
-    if (has_proxy(facts))
+    else if (has_proxy(facts))
         check_hint(f, "let the proxy pass %s, or set another one in [agent.env]", p->host_port);
     else if (err.kind == ERR_AUTH)
         check_hint(f,
                    "something between here and the hub may open TLS; trust its CA with "
                    "trust_bundle_cert, or let it pass %s unopened",
                    p->host_port);
-    else if (strstr(err.msg, "resolve"))
-        check_hint(f, "is the name right, and does a name server answer? See container-engine-dns");
     else
         check_hint(f,
                    "let the firewall pass outgoing TCP to port %s, or set https_proxy in "
@@ -86,7 +87,7 @@ void check_dns(const struct check_facts *facts, struct check_finding *f)
     for (size_t i = 0; i < CHECK_PROBES; i++) {
         const struct check_probe *p = &facts->probes[i];
         any = any || *p->host_port;
-        if (!*p->host_port || p->err.kind == ERR_NONE || !strstr(p->err.msg, "resolve"))
+        if (!*p->host_port || p->err.kind == ERR_NONE || !strstr(p->err.msg, UNRESOLVED))
             continue;
         check_bad_err(f, &p->err);
         check_hint(f, "see /etc/resolv.conf: is a name server there, and does it answer this "

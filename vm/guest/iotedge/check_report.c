@@ -54,7 +54,8 @@ void check_line(const struct check *check, const struct check_finding *f, bool v
                 struct buf *out)
 {
     bool trouble = f->result == CHECK_WARNING || f->result == CHECK_ERROR;
-    buf_printf(out, "%s%s: %s%s\n", marks[f->result], check->id, check->what, trouble ? "?" : "");
+    buf_printf(out, "%s%s%s%s\n", marks[f->result], check->id, trouble ? "" : ": ",
+               trouble ? "" : check->what);
     if (trouble || verbose)
         put_part(out, "", f->said.msg);
     if (trouble && f->said.hint[0])
@@ -66,10 +67,10 @@ void check_summary(const struct check_finding *findings, struct buf *out)
     unsigned counts[CHECK_RESULT_COUNT] = {0};
     for (size_t i = 0; i < check_table_n; i++)
         counts[findings[i].result]++;
-    buf_printf(out, "\n%u good, %u warnings, %u errors, %u not run.%s\n", counts[CHECK_OK],
-               counts[CHECK_WARNING], counts[CHECK_ERROR],
-               counts[CHECK_IGNORED] + counts[CHECK_SKIPPED],
-               counts[CHECK_IGNORED] + counts[CHECK_SKIPPED] ? " --verbose tells why." : "");
+    unsigned not_run = counts[CHECK_IGNORED] + counts[CHECK_SKIPPED];
+    buf_printf(out, "\nGood: %u, warnings: %u, errors: %u, not run: %u%s\n", counts[CHECK_OK],
+               counts[CHECK_WARNING], counts[CHECK_ERROR], not_run,
+               not_run ? " (--verbose tells why)" : "");
 }
 
 /* ------------------------------------------------------------------------------- JSON */

@@ -5,6 +5,7 @@
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/config.h"
 #include "vm/guest/iotedge/ask.h"
 #include "vm/guest/iotedge/say.h"
 #include "vm/guest/iotedge/units.h"

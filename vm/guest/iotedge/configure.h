@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/err.h"
 #include "core/base/toml.h"
+#include "vm/guest/edged/config.h"
 #include "vm/guest/iotedge/iotedge.h"
 
 /* A configuration for a device's connection string, appended; it passed the runtime's own reader.

@@ -3,12 +3,6 @@
 #ifndef BERTH_IOTEDGE_H
 #define BERTH_IOTEDGE_H
 
-#include "core/base/err.h"
-#include "vm/guest/edged/config.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-
 #define IOTEDGE_UNIT "berth-edged.service"
 /* Of systemd's environment file, so that it outlives a new image. */
 #define IOTEDGE_LEVEL_FILE "edged.env"
@@ -32,9 +26,6 @@ struct iotedge {
     const char *engine;    /* the container engine's socket; NULL: as the configuration says */
     const char *state_dir; /* of the runtime */
 };
-
-/* The engine's socket, as OPTIONS, then the configuration, then its kind say. */
-void iotedge_engine(const struct iotedge *o, char ret[CONFIG_SOCKET_MAX]);
 
 /* argv[0] is the verb. */
 typedef int (*iotedge_verb)(const struct iotedge *o, int argc, char **argv);

@@ -2,6 +2,7 @@
 #include "core/base/json.h"
 #include "core/base/str.h"
 #include "core/base/version.h"
+#include "vm/guest/edged/config.h"
 #include "vm/guest/iotedge/iotedge.h"
 #include "vm/guest/iotedge/say.h"
 
@@ -111,17 +112,6 @@ static int parse(struct iotedge *o, int argc, char **argv)
         }
     }
     return optind < argc ? -1 : say_usage(usage, "a command is missing");
-}
-
-void iotedge_engine(const struct iotedge *o, char ret[CONFIG_SOCKET_MAX])
-{
-    auto_config struct config config = {0};
-    const char *socket = "/var/run/docker.sock";
-    if (o->engine)
-        socket = o->engine;
-    else if (config_load(o->config, &config, NULL) == 0 && *config.engine_socket)
-        socket = config.engine_socket;
-    (void)str_copy(ret, CONFIG_SOCKET_MAX, socket);
 }
 
 static int run(const struct iotedge *o, int argc, char **argv)

@@ -61,7 +61,8 @@ void modules_describe(const cJSON *module, uint64_t now_ms, struct buf *out)
     } else {
         size_t at = out->len;
         put_time(out, word, when, now_ms, " ago");
-        out->data[at] = (char)toupper((unsigned char)out->data[at]);
+        if (out->len > at)
+            out->data[at] = (char)toupper((unsigned char)out->data[at]);
     }
 }
 

@@ -79,6 +79,8 @@ int say_error(const struct err *err)
     say_note("iotedge: %s", err->msg);
     if (err->hint[0])
         say_note("Next: %s", err->hint);
+    else if (err->kind == ERR_AUTH)
+        say_note("Next: run it as root.");
     return (int)exit_of(err->kind);
 }
 

@@ -7,6 +7,8 @@
 #include "core/base/err.h"
 #include "vm/guest/iotedge/iotedge.h"
 
+#include <stdbool.h>
+
 #define SAY_COLUMNS 80
 
 /* Appends TEXT as lines of at most SAY_COLUMNS, each behind INDENT blanks but for the first, which

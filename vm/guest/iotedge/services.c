@@ -1,10 +1,12 @@
 /* iotedge system: the services behind the runtime. */
 #include "vm/guest/iotedge/services.h"
+#include "vm/guest/edged/config.h"
 
 #include "core/base/buf.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/provisioning.h"
 #include "vm/guest/iotedge/ask.h"
 #include "vm/guest/iotedge/say.h"
 #include "vm/guest/iotedge/units.h"
@@ -108,10 +110,10 @@ static int status(const struct iotedge *o, int argc, char **argv)
 /* journalctl takes this process's place: a pager, -f and Ctrl-C are its business. */
 static int logs(const struct iotedge *o, int argc, char **argv)
 {
-    enum { OWN = 6 };
+    enum { SERVICE_WORDS = 2 * SERVICES_MAX, OWN = 6 };
     (void)o;
     struct err err;
-    const char **args = xcalloc((size_t)argc + 2 * SERVICES_MAX + OWN, sizeof(*args));
+    const char **args = xcalloc((size_t)argc + SERVICE_WORDS + OWN, sizeof(*args));
     size_t n = 0;
     args[n++] = "journalctl";
     for (size_t i = 0; services_units[i]; i++) {
@@ -174,7 +176,7 @@ static int reprovision(const struct iotedge *o, int argc, char **argv)
     if (!config_method_dps(config.provisioning.method))
         return act("restart", "This device is provisioned by hand: there is no service to ask. The "
                               "runtime was restarted and connects anew.");
-    auto_free char *mark = xasprintf("%s/reprovision", o->state_dir);
+    auto_free char *mark = xasprintf("%s/" PROVISIONING_MARK, o->state_dir);
     if (file_write(mark, "", 0, 0600, &err) < 0)
         return say_error(&err);
     return act("restart", "The runtime was restarted and asks the provisioning service anew; "

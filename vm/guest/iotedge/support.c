@@ -20,8 +20,9 @@
 #include <ctype.h>
 #include <string.h>
 
-#define LOG_MAX      (64U << 20) /* of one module, before it is packed */
-#define JOURNAL_MAX  (16U << 20) /* of one service */
+#define BUNDLE_MAX   (512U << 20) /* of all, before it is packed */
+#define LOG_MAX      (64U << 20)  /* of one module */
+#define JOURNAL_MAX  (8U << 20)   /* of one service */
 #define NETWORKS_MAX 64
 #define ENTRY_MAX    200
 
@@ -32,6 +33,7 @@ struct bundle {
     struct ask *runtime, *engine;
     struct err *err; /* of the archive */
     bool failed;     /* it cannot be written */
+    size_t left;     /* for more texts */
 };
 
 void support_entry(const char *folder, const char *name, const char *end, char *to, size_t size)
@@ -48,6 +50,8 @@ void support_entry(const char *folder, const char *name, const char *end, char *
 
 static void put(struct bundle *b, const void *data, size_t len)
 {
+    len = len < b->left ? len : b->left;
+    b->left -= len;
     if (!b->failed && zip_file_write(b->zip, data, len, b->err) < 0)
         b->failed = true;
 }
@@ -98,8 +102,15 @@ struct log {
     struct bundle *b;
     struct redact *streams[2]; /* a line of one may stand in the middle of the other's */
     struct docker_frames frames;
+    const char *name; /* of the entry, which begins with the first byte; NULL: it began */
     size_t left;
 };
+
+static void begin_log(struct log *log)
+{
+    if (log->name)
+        put_entry(log->b, steal(log->name), "", 0);
+}
 
 static void on_clean(void *arg, const char *data, size_t len)
 {
@@ -117,6 +128,7 @@ static bool on_data(void *arg, const char *data, size_t len)
 {
     static const char cut[] = "\n[the log goes on; this is as much as a bundle takes]\n";
     struct log *log = arg;
+    begin_log(log);
     if (len > log->left) {
         put(log->b, cut, strlen(cut));
         return false;
@@ -129,7 +141,7 @@ static void put_log(struct bundle *b, const char *module)
 {
     char name[ENTRY_MAX];
     struct err err;
-    struct log log = {.b = b, .left = LOG_MAX};
+    struct log log = {.b = b, .name = name, .left = LOG_MAX};
     auto_buf struct buf target = {0};
     const struct module_logs q = {
         .module = module, .tail = "all", .since = b->options->since, .until = b->options->until};
@@ -139,7 +151,6 @@ static void put_log(struct bundle *b, const char *module)
     for (size_t i = 0; i < ARRAY_LEN(log.streams); i++)
         log.streams[i] = redact_new(on_clean, b);
     docker_frames_init(&log.frames, DOCKER_MODE_DETECT, on_frame, &log);
-    put_entry(b, name, "", 0);
     int status = ask_stream(b->runtime, buf_str(&target), on_data, &log, &err);
     for (size_t i = 0; i < ARRAY_LEN(log.streams); i++) {
         redact_end(log.streams[i]);
@@ -147,6 +158,8 @@ static void put_log(struct bundle *b, const char *module)
     }
     if (status < 0)
         put_error(b, name, &err);
+    else
+        begin_log(&log); /* an empty one is told as well */
 }
 
 static void put_journal(struct bundle *b, const char *unit, const char *word)
@@ -209,6 +222,8 @@ static void put_module(struct bundle *b, const char *module)
     if (b->options->runtime_only && !is_runtime(module))
         return;
     put_log(b, module);
+    if (is_runtime(module))
+        return; /* a process, no container */
     support_entry("inspect/", module, ".json", name, sizeof(name));
     buf_puts(&target, ASK_ENGINE_API "/containers/");
     percent_encode(module, strlen(module), &target);
@@ -274,7 +289,14 @@ int support_collect(const struct iotedge *o, const struct support_options *optio
 {
     auto_ask struct ask *runtime = ask_runtime(o), *engine = ask_engine(o);
     struct bundle b = {
-        .o = o, .options = options, .zip = z, .runtime = runtime, .engine = engine, .err = err};
+        .o = o,
+        .options = options,
+        .zip = z,
+        .runtime = runtime,
+        .engine = engine,
+        .err = err,
+        .left = BUNDLE_MAX,
+    };
     put_checks(&b);
     put_modules(&b);
     put_networks(&b);
