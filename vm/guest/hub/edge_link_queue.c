@@ -71,7 +71,7 @@ static void convict(struct edge_link *l)
 
 static void count_later(struct edge_link *l, struct edge_link_flight *f, const char *output)
 {
-    struct edge_metrics *m = l->upstream->edge->metrics;
+    struct meters *m = l->upstream->edge->metrics;
     const char *priority = edge_metrics_priority(f->ref.priority);
     const char *const sent[] = {l->id, "upstream", output, "", priority};
     const char *const send[] = {l->id, "upstream", output, ""};

@@ -18,6 +18,7 @@ static const char usage[] =
     "usage: iotedge check [-o text|json] [--dont-run IDS] [--verbose]\n"
     "                     [--iothub-hostname HOST] [--proxy-uri URI]\n"
     "                     [--warnings-as-errors] [--expected-aziot-edged-version V]\n"
+    "                     [--https-port N]\n"
     "IDS as `iotedge check-list` shows them, divided by blanks. Exit status 1 where a\n"
     "check failed.\n";
 
