@@ -102,7 +102,7 @@ static void put_labels(struct buf *out, const struct meter_kind *kind, const cha
 {
     for (const char *name = kind->labels; *name; name += strcspn(name, " ") + 1)
         put_label(out, name, strcspn(name, " "), *labels++);
-    if (kind->telemetry)
+    if (kind->tags == METER_TELEMETRY)
         put_label(out, "ms_telemetry", strlen("ms_telemetry"), "True");
 }
 
@@ -235,7 +235,7 @@ void meter_observe(struct meter *s, double value, uint64_t mono_ms)
 static void put_name(const struct meters *m, const struct meter *s, const char *end,
                      const char *quantile, struct buf *out)
 {
-    const char *const groups[] = {s->kind->bare ? "" : m->common, s->labels};
+    const char *const groups[] = {s->kind->tags == METER_BARE ? "" : m->common, s->labels};
     const char *before = "{";
 
     buf_printf(out, "%s%s", s->kind->name, end);

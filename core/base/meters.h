@@ -7,7 +7,6 @@
 
 #include "core/base/buf.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #define METERS_MAX        2048 /* series */
@@ -16,13 +15,19 @@
 
 enum meter_type { METER_COUNTER, METER_GAUGE, METER_SUMMARY };
 
+/* Labels beside its own. */
+enum meter_tags {
+    METER_BARE,      /* none */
+    METER_COMMON,    /* those of all */
+    METER_TELEMETRY, /* and ms_telemetry="True", by which Microsoft's collector chooses */
+};
+
 struct meter_kind {
     const char *name; /* whole: "edgehub_gettwin_total" */
     enum meter_type type;
-    bool telemetry;     /* carries ms_telemetry="True", by which Microsoft's collector chooses */
+    enum meter_tags tags;
     const char *labels; /* names, with a space behind each */
     const char *help;
-    bool bare; /* without the labels of all */
 };
 
 struct meters;
@@ -32,7 +37,7 @@ struct meter;
 struct meters *meters_new(const struct meter_kind *kinds, size_t n_kinds);
 void meters_free(struct meters *m); /* NULL is fine */
 
-/* Labels that all series carry: names and values in turn, behind them a NULL. */
+/* The labels of all but the bare: names and values in turn, behind them a NULL. */
 void meters_set_common(struct meters *m, const char *const *labels);
 
 /* The series of kind number KIND with these label values, in the order of the kind's row; made

@@ -184,13 +184,14 @@ int main(void)
     /* It ends while somebody waits. */
     hub_holds = true;
     asked = 0;
-    auto_peer struct peer waits = ask("127.0.0.1", METRICS, "edgeHub");
+    struct peer waits = ask("127.0.0.1", METRICS, "edgeHub");
     until_asked(1);
     exporter_free(e);
     http_server_free(engine);
     http_server_free(hub);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     docker_free(docker);
+    peer_close(&waits);
     report("its end leaves nothing on the loop", uv_loop_close(&loop) == 0, NULL);
     (void)file_remove_tree(dir, NULL);
     return failures ? 1 : 0;

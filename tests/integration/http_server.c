@@ -258,7 +258,7 @@ static void test_pipelining(void)
     auto_buf struct buf request = {0};
 
     for (int i = 0; i < 200; i++)
-        buf_puts(&request, i % 3 == 0 ? "GET /later HTTP/1.1\r\nHost: x\r\n\r\n" + 0
+        buf_puts(&request, i % 3 == 0 ? "GET /later HTTP/1.1\r\nHost: x\r\n\r\n"
                            : i % 3 == 1
                                ? "POST /echo HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"
                                : "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"

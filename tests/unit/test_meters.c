@@ -9,10 +9,10 @@
 enum { PLAIN, BARE, LABELLED, TIMED };
 
 static const struct meter_kind kinds[] = {
-    [PLAIN] = {"t_plain", METER_GAUGE, false, "", "Nothing but a name"},
-    [BARE] = {"t_bare_total", METER_COUNTER, false, "id ", "Without the labels of all", true},
-    [LABELLED] = {"t_labelled_total", METER_COUNTER, true, "id reason ", "With labels"},
-    [TIMED] = {"t_timed_seconds", METER_SUMMARY, false, "", "A summary"},
+    [PLAIN] = {"t_plain", METER_GAUGE, METER_COMMON, "", "Nothing but a name"},
+    [BARE] = {"t_bare_total", METER_COUNTER, METER_BARE, "id ", "Without the labels of all"},
+    [LABELLED] = {"t_labelled_total", METER_COUNTER, METER_TELEMETRY, "id reason ", "With labels"},
+    [TIMED] = {"t_timed_seconds", METER_SUMMARY, METER_COMMON, "", "A summary"},
 };
 static const char *const none[] = {NULL};
 
