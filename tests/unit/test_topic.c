@@ -200,3 +200,24 @@ Test(topic, believes_a_hub_nothing_else)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         cr_assert_eq(parse_reply(bad[i], &t), -1, "accepted: %s", bad[i]);
 }
+
+Test(topic, writes_what_a_hub_publishes_to)
+{
+    char to[TOPIC_OUT_MAX];
+    struct topic_reply r;
+    uint64_t version = 7;
+
+    topic_put_twin_reply(to, 200, (struct topic_span){"0a-bX", 4}, NULL);
+    cr_expect_str_eq(to, "$iothub/twin/res/200/?$rid=0a-b");
+    topic_put_twin_reply(to, 204, (struct topic_span){"1", 1}, &version);
+    cr_expect_str_eq(to, "$iothub/twin/res/204/?$rid=1&$version=7");
+    cr_assert_eq(topic_parse_reply(to, strlen(to), &r, NULL), 0);
+    cr_expect(r.kind == TOPIC_TWIN_REPLY && r.status == 204 && r.version == 7);
+    topic_put_desired(to, 3);
+    cr_assert_eq(topic_parse_reply(to, strlen(to), &r, NULL), 0);
+    cr_expect(r.kind == TOPIC_TWIN_DESIRED && r.version == 3);
+    topic_put_method(to, "blink", "2f");
+    cr_assert_eq(topic_parse_reply(to, strlen(to), &r, NULL), 0);
+    cr_expect(r.kind == TOPIC_METHOD && topic_span_is(r.method, "blink") &&
+              topic_span_is(r.rid, "2f"));
+}

@@ -16,7 +16,7 @@
 #include "vm/guest/edged/gc.h"
 #include "vm/guest/edged/mgmt.h"
 #include "vm/guest/edged/notify.h"
-#include "vm/guest/edged/report.h"
+#include "vm/guest/edged/reporter.h"
 #include "vm/guest/edged/telemetry.h"
 #include "vm/guest/edged/twin.h"
 #include "vm/guest/edged/workload.h"
@@ -25,10 +25,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REPORT_PAUSE_MS 100 /* what changes together is told together */
-#define REPORT_RETRY_MS 10000
-#define FAREWELL_MS     2000 /* for the last report */
-#define CLOSE_TURNS     200
+#define FAREWELL_MS 2000 /* for the last report */
+#define CLOSE_TURNS 200
 
 struct edged {
     uv_loop_t loop;
@@ -47,57 +45,18 @@ struct edged {
     struct cloud *cloud;
     struct mgmt *mgmt;
     struct twin twin;
-    cJSON *sent; /* the report that the hub has not answered yet */
+    struct reporter *reporter;
     uint64_t started_ms;
-    bool changed; /* since the last difference was made */
     bool stopping;
     bool told; /* the last report is with the hub, or cannot be */
     bool moved;
     bool outdated; /* the modules hold certificates of a former edge CA */
-    uv_timer_t report_timer;
     uv_timer_t certs_timer;
     uv_timer_t farewell;
     uv_signal_t terminate, interrupt;
 };
 
 /* ------------------------------------------------------------------------------- reports */
-
-static void report_in(struct edged *e, uint64_t ms);
-
-static cJSON *difference(const struct edged *e)
-{
-    auto_json cJSON *report = report_build(e->agent, e->hub, e->started_ms, !e->stopping);
-    return twin_diff(e->twin.reported, report);
-}
-
-/* Without the hub's own view of what was reported there is nothing to compare with: it comes with
- * the twin. */
-static void on_report_timer(uv_timer_t *timer)
-{
-    struct edged *e = timer->data;
-    auto_buf struct buf text = {0};
-    if (!e->changed || !e->twin.reported || e->sent ||
-        cloud_state(e->cloud).word != CLOUD_CONNECTED)
-        return;
-    e->changed = false;
-    cJSON *patch = difference(e);
-    if (!patch)
-        return;
-    json_print(&text, patch);
-    if (cloud_report(e->cloud, text.data, text.len)) {
-        e->sent = patch;
-        return;
-    }
-    cJSON_Delete(patch);
-    e->changed = true;
-    report_in(e, REPORT_RETRY_MS);
-}
-
-static void report_in(struct edged *e, uint64_t ms)
-{
-    if (!e->stopping)
-        (void)uv_timer_start(&e->report_timer, on_report_timer, ms, 0);
-}
 
 /* Both, in any order, before this process ends: the last report, the end of the edge hub. */
 static void end_if_done(struct edged *e)
@@ -115,16 +74,10 @@ static void farewell_said(struct edged *e)
 static void on_reported(void *arg, bool ok)
 {
     struct edged *e = arg;
-    cJSON *sent = steal(e->sent);
     agent_metrics_sync(telemetry_meters(e->telemetry), ok);
-    if (ok && sent && e->twin.reported)
-        e->twin.reported = twin_merge(e->twin.reported, sent);
-    cJSON_Delete(sent);
-    e->changed = e->changed || !ok;
+    reporter_answered(e->reporter, ok);
     if (e->stopping)
         farewell_said(e);
-    else
-        report_in(e, ok ? REPORT_PAUSE_MS : REPORT_RETRY_MS);
 }
 
 /* What modules trust and show they take at their start. */
@@ -137,13 +90,6 @@ static void restart_outdated(struct edged *e)
     mgmt_restart_modules(e->mgmt);
 }
 
-static void report_soon(struct edged *e)
-{
-    e->changed = true;
-    if (!uv_is_active((uv_handle_t *)&e->report_timer))
-        report_in(e, REPORT_PAUSE_MS);
-}
-
 static void on_agent_changed(void *arg)
 {
     struct edged *e = arg;
@@ -153,14 +99,14 @@ static void on_agent_changed(void *arg)
     restart_outdated(e);
     telemetry_look(e->telemetry);
     edge_hub_look(e->hub);
-    report_soon(e);
+    reporter_soon(e->reporter);
 }
 
 static void on_hub_changed(void *arg)
 {
     struct edged *e = arg;
     telemetry_look(e->telemetry);
-    report_soon(e);
+    reporter_soon(e->reporter);
     end_if_done(e);
 }
 
@@ -176,10 +122,8 @@ static void on_twin(void *arg, const char *text, size_t len)
         log_warn("cloud", "%s", err.msg);
         return;
     }
-    cJSON_Delete(steal(e->sent)); /* whether it arrived shows in the twin */
-    e->changed = true;
+    reporter_renewed(e->reporter);
     agent_desire(e->agent, e->twin.desired);
-    report_in(e, REPORT_PAUSE_MS);
 }
 
 static void on_patch(void *arg, const char *text, size_t len)
@@ -243,7 +187,7 @@ static void on_cloud_state(void *arg)
 {
     struct edged *e = arg;
     if (cloud_state(e->cloud).word != CLOUD_CONNECTED)
-        cJSON_Delete(steal(e->sent));
+        reporter_disconnected(e->reporter);
 }
 
 /* ------------------------------------------------------------------------------- end */
@@ -257,23 +201,17 @@ static void on_farewell_late(uv_timer_t *timer)
  * that nobody watches them now. */
 static void stop(struct edged *e)
 {
-    auto_buf struct buf text = {0};
     if (e->stopping) {
         uv_stop(&e->loop);
         return;
     }
     e->stopping = true;
     notify_systemd("STOPPING=1");
-    (void)uv_timer_stop(&e->report_timer);
-    auto_json cJSON *patch = e->twin.reported ? difference(e) : NULL;
     edge_hub_close(e->hub);
-    if (!patch || cloud_state(e->cloud).word != CLOUD_CONNECTED) {
+    if (reporter_last(e->reporter))
+        (void)uv_timer_start(&e->farewell, on_farewell_late, FAREWELL_MS, 0);
+    else
         farewell_said(e);
-        return;
-    }
-    json_print(&text, patch);
-    cloud_report_last(e->cloud, text.data, text.len);
-    (void)uv_timer_start(&e->farewell, on_farewell_late, FAREWELL_MS, 0);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -292,13 +230,11 @@ static void on_restart_asked(void *arg)
 static void loop_init(struct edged *e)
 {
     (void)uv_loop_init(&e->loop);
-    (void)uv_timer_init(&e->loop, &e->report_timer);
     (void)uv_timer_init(&e->loop, &e->certs_timer);
     (void)uv_timer_init(&e->loop, &e->farewell);
     (void)uv_signal_init(&e->loop, &e->terminate);
     (void)uv_signal_init(&e->loop, &e->interrupt);
-    e->certs_timer.data = e->report_timer.data = e->farewell.data = e->terminate.data =
-        e->interrupt.data = e;
+    e->certs_timer.data = e->farewell.data = e->terminate.data = e->interrupt.data = e;
     (void)uv_signal_start(&e->terminate, on_signal, SIGTERM);
     (void)uv_signal_start(&e->interrupt, on_signal, SIGINT);
 }
@@ -347,6 +283,18 @@ static void open_hub(struct edged *e, const struct edged_options *o)
         .arg = e,
     };
     e->hub = edge_hub_new(&context);
+}
+
+static void open_reporter(struct edged *e)
+{
+    const struct reporter_context context = {
+        .loop = &e->loop,
+        .agent = e->agent,
+        .hub = e->hub,
+        .twin = &e->twin,
+        .started_ms = e->started_ms,
+    };
+    e->reporter = reporter_new(&context);
 }
 
 static void on_list(void *arg, struct http_exchange *x)
@@ -403,6 +351,7 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
     e->agent = agent_new(&e->loop, e->docker, e->config, o->state_dir, on_agent_changed, e);
     e->gc = gc_new(&e->loop, e->docker, e->config, e->agent, o->state_dir);
     open_hub(e, o);
+    open_reporter(e);
     begin_methods(e, o);
     agent_use_workload(e->agent, e->workload);
     agent_use_meters(e->agent, telemetry_meters(e->telemetry));
@@ -410,6 +359,7 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
     e->cloud = cloud_new(&e->loop, &cloud, &events, e, err);
     if (!e->cloud)
         return -1;
+    reporter_use_cloud(e->reporter, e->cloud);
     if (cloud_device(e->cloud))
         on_device(e, cloud_device(e->cloud));
     const struct mgmt_context context = {
@@ -452,8 +402,7 @@ static bool end(struct edged *e)
     telemetry_free(e->telemetry);
     workload_free(e->workload);
     twin_done(&e->twin);
-    cJSON_Delete(e->sent);
-    uv_close((uv_handle_t *)&e->report_timer, NULL);
+    reporter_free(e->reporter);
     uv_close((uv_handle_t *)&e->certs_timer, NULL);
     uv_close((uv_handle_t *)&e->farewell, NULL);
     uv_close((uv_handle_t *)&e->terminate, NULL);

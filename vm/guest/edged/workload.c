@@ -227,8 +227,10 @@ void workload_drop_identities(struct workload *w, bool (*wanted)(const void *arg
         if (name[0] == '$' || wanted(arg, name) || waited_for(w, name))
             continue;
         struct workload_wait *wait = wait_new(w, name, NULL, NULL);
-        if (identity_ask(identities, IDENTITY_DELETE, name, on_dropped, wait, NULL) < 0)
+        if (identity_ask(identities, IDENTITY_DELETE, name, on_dropped, wait, NULL) < 0) {
             wait_free(wait);
+            return;
+        }
     }
 }
 

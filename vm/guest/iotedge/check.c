@@ -1,6 +1,7 @@
 /* See check.h: the verb, and what its checks look at. */
 #include "vm/guest/iotedge/check.h"
 
+#include "core/base/attr.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/str.h"
@@ -18,6 +19,7 @@ static const char usage[] =
     "usage: iotedge check [-o text|json] [--dont-run IDS] [--verbose]\n"
     "                     [--iothub-hostname HOST] [--proxy-uri URI]\n"
     "                     [--warnings-as-errors] [--expected-aziot-edged-version V]\n"
+    "                     [--https-port N]\n"
     "IDS as `iotedge check-list` shows them, divided by blanks. Exit status 1 where a\n"
     "check failed.\n";
 
@@ -60,7 +62,8 @@ const size_t check_table_n = ARRAY_LEN(check_table);
 
 /* ------------------------------------------------------------------------------- findings */
 
-static void set(struct check_finding *f, enum check_result result, const char *fmt, va_list ap)
+static void ATTR_PRINTF(3, 0)
+    set(struct check_finding *f, enum check_result result, const char *fmt, va_list ap)
 {
     f->result = result;
     err_vset(&f->said, ERR_REMOTE, fmt, ap);

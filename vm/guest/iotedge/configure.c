@@ -1,11 +1,12 @@
 /* iotedge config apply, iotedge config mp. Nothing is put in place that the runtime would not take,
  * and nothing is called done before the runtime has it. */
 #include "vm/guest/iotedge/configure.h"
+
 #include "core/azure/connstr.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "vm/guest/edged/config.h"
+#include "core/base/toml.h"
 #include "vm/guest/iotedge/ask.h"
 #include "vm/guest/iotedge/say.h"
 #include "vm/guest/iotedge/units.h"
@@ -14,7 +15,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define HELPER_LOCK "/run/berth/guest.lock" /* of the engine's helper, which also changes it */
 

@@ -1,7 +1,7 @@
 /* See redact.h: the names. */
-#include "core/base/attr.h"
-#include "core/base/str.h"
 #include "vm/guest/iotedge/redact.h"
+
+#include "core/base/attr.h"
 
 #include <ctype.h>
 #include <string.h>

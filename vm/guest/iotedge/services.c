@@ -1,11 +1,11 @@
 /* iotedge system: the services behind the runtime. */
 #include "vm/guest/iotedge/services.h"
-#include "vm/guest/edged/config.h"
 
 #include "core/base/buf.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/edged/config.h"
 #include "vm/guest/edged/provisioning.h"
 #include "vm/guest/iotedge/ask.h"
 #include "vm/guest/iotedge/say.h"

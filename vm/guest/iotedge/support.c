@@ -284,6 +284,14 @@ static void put_journals(struct bundle *b)
     put_journal(b, NULL, "kernel");
 }
 
+static void put_incomplete(struct bundle *b)
+{
+    static const char text[] = "There was more than a bundle takes: ask for less with --since, "
+                               "--until or -e.\n";
+    b->left = strlen(text);
+    put_entry(b, "incomplete.txt", text, strlen(text));
+}
+
 int support_collect(const struct iotedge *o, const struct support_options *options,
                     struct zip_file *z, struct err *err)
 {
@@ -304,5 +312,7 @@ int support_collect(const struct iotedge *o, const struct support_options *optio
     put_config(&b);
     put_answer(&b, runtime, "/systeminfo?" ASK_MGMT_VERSION, "system.json");
     put_answer(&b, runtime, "/systeminfo/resources?" ASK_MGMT_VERSION, "resources.json");
+    if (!b.left)
+        put_incomplete(&b);
     return b.failed ? -1 : 0;
 }
