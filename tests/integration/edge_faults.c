@@ -20,6 +20,7 @@
 #define UNWRITTEN   256 /* so many deliveries may not be on disk yet in an edge hub */
 #define CLOUD_AHEAD 64  /* messages that it sends to the cloud without waiting */
 #define THIRD       3   /* each third message also goes to the second input */
+#define PER_KILL    400 /* messages: it may take long until a killed hub is there again */
 #define END_S       120
 
 /* Where messages arrive. */
@@ -265,12 +266,14 @@ static bool is_wrong(void)
     return shared->inputs[0].wrong || shared->inputs[1].wrong || shared->cloud.wrong;
 }
 
-/* Until all is sent: something is killed at a random moment. Then the rest arrives in peace. */
+/* While messages are sent, something is killed at a random moment. Then the rest arrives in peace.
+ */
 static bool run(void)
 {
+    unsigned kills = shared->total / PER_KILL;
     uint64_t end_ms;
 
-    while (atomic_load(&shared->acked) < shared->total && !is_wrong()) {
+    while (kills-- > 0 && atomic_load(&shared->acked) < shared->total && !is_wrong()) {
         uint64_t which = dice(ARRAY_LEN(processes));
 
         (void)poll(NULL, 0, 20 + (int)dice(dice(4) ? 150 : 600));

@@ -111,7 +111,7 @@ static void on_tick(uv_timer_t *timer)
 static void test_clients(void)
 {
     static char names[20][8];
-    uv_timer_t tick;
+    static uv_timer_t tick;
 
     (void)uv_timer_init(&world.loop, &tick);
     (void)uv_timer_start(&tick, on_tick, 100, 100);

@@ -5,6 +5,7 @@
 const { ModuleClient, Message } = require('azure-iot-device');
 const { Mqtt } = require('azure-iot-device-mqtt');
 
+process.on('SIGTERM', () => process.exit(0)); // the first process of a container has no default for it
 const say = (...words) => console.log(words.join(' '));
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 

@@ -120,7 +120,7 @@ check 'modules can be asked again' wait_until 90 answered sink
 # ---- a device behind the edge
 leaf_start() {
     printf '127.0.0.1 localhost edge.local\n' >"$work/hosts"
-    curl -sf --unix-socket "$work/edged/workload.sock" "http://w/trust-bundle?$v" | jq -r .certificate >"$work/edge-ca.pem"
+    curl -sf --unix-socket "$work/workload.sock" "http://w/trust-bundle?$v" | jq -r .certificate >"$work/edge-ca.pem"
     printf '%s;GatewayHostName=edge.local' "$(hub_leaf edge-1 leaf-1)" >"$work/leaf.string"
     # shellcheck disable=SC2016
     CA=$work/edge-ca.pem unshare --mount sh -c 'mount --bind "$0" /etc/hosts && exec node tests/sdk/edge_leaf.js' "$work/hosts" \

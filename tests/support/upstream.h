@@ -361,7 +361,7 @@ static inline void world_end(void)
     for (size_t i = 0; i < ARRAY_LEN(children); i++)
         secret_wipe(&children[i].identity.primary);
     outbox_close(edge.outbox);
-    edge_metrics_free(edge.metrics);
+    meters_free(edge.metrics);
     free(settings.ca_file);
     relay_close(&relay);
     (void)uv_run(&loop, UV_RUN_DEFAULT);

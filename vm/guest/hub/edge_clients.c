@@ -85,11 +85,17 @@ static void forget(struct edge_clients *c, size_t at)
 
 /* ---- life ---- */
 
+static void count_connected(const struct edge_clients *c)
+{
+    meter_set(edge_metrics_series(c->edge->metrics, EDGE_CONNECTED_CLIENTS, NULL), c->connected);
+}
+
 struct edge_clients *edge_clients_new(struct edge *edge)
 {
     struct edge_clients *c = xcalloc(1, sizeof(*c));
 
     c->edge = edge;
+    count_connected(c);
     return c;
 }
 
@@ -122,7 +128,7 @@ void edge_clients_count(struct edge_clients *c, enum edge_metric metric, const c
 
 void edge_clients_changed(struct edge_clients *c)
 {
-    meter_set(edge_metrics_series(c->edge->metrics, EDGE_CONNECTED_CLIENTS, NULL), c->connected);
+    count_connected(c);
     edge_self_clients_changed(c->edge->self);
 }
 

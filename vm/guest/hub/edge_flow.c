@@ -10,6 +10,14 @@
 
 #include <assert.h>
 
+static void say(const struct edge_flow *flow, const char *what)
+{
+    char to[EDGE_METRICS_ID_MAX];
+
+    edge_metrics_id(to, flow->device, flow->module);
+    log_error("inputs", "messages for %s: %s", to, what);
+}
+
 /* ---- flights ---- */
 
 static void line_append(struct edge_inputs *i, struct flight *f)
@@ -132,8 +140,7 @@ static void give_up(struct edge_flow *flow, const struct outbox_item *item)
     char from[EDGE_METRICS_ID_MAX];
 
     edge_metrics_id(from, m->device, m->module);
-    log_error("inputs", "a message of %s for %s/%s is given up: its properties are too long", from,
-              flow->device, flow->module);
+    say(flow, "one is given up, its properties are too long");
     meter_add(edge_metrics_series(edge->metrics, EDGE_MESSAGES_DROPPED,
                                   (const char *[]){"not_accepted", from, m->output}),
               1);
@@ -186,7 +193,7 @@ static void pump(struct edge_flow *flow)
         int row = outbox_next(flow->inputs->edge->outbox, s->endpoint->number, &item, &err);
 
         if (row < 0) {
-            log_error("inputs", "messages for %s/%s: %s", flow->device, flow->module, err.msg);
+            say(flow, err.msg);
             return;
         }
         if (row > 0)
@@ -272,7 +279,7 @@ void flow_take_back(struct edge_flow *flow)
         if (f->packet == 0)
             continue;
         if (f->endpoint && outbox_rewind(outbox, f->endpoint->number, &err) < 0)
-            log_error("inputs", "messages for %s/%s: %s", flow->device, flow->module, err.msg);
+            say(flow, err.msg);
         flight_end(f);
     }
 }
@@ -297,5 +304,5 @@ void flight_again(struct flight *f)
         mqtt_conn_publish_again(flow->conn, f->packet, make_topic(i, f->endpoint, &m), m.body,
                                 m.len);
     else if (row < 0)
-        log_error("inputs", "messages for %s/%s: %s", flow->device, flow->module, err.msg);
+        say(flow, err.msg);
 }

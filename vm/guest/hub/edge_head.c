@@ -106,7 +106,7 @@ static bool on_telemetry(struct edge_client *c, const struct topic *topic,
         add_mark(&marked, retain_mark);
     }
     taken = route(c, p->retain ? &marked : &bag, p->payload.at, p->payload.len, err);
-    if (p->qos > 0)
+    if (p->qos > 0 || err->kind == ERR_INVALID)
         return taken == 0;
     /* Nobody waits for an answer to QoS 0: it goes at the end of the turn, as all else does. */
     edge_wake(c->clients->edge);

@@ -297,6 +297,7 @@ void outbox_close(struct outbox *o)
     for (size_t i = 0; i < o->n_endpoints; i++)
         free(o->endpoints[i].name);
     free(o->endpoints);
+    free(o->hashes);
     free(o->touched);
     free(o->dones);
     free(o->set_aside);

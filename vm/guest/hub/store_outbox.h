@@ -29,8 +29,9 @@ struct outbox {
     char *reserve;                     /* path of a file that is deleted when the disk is full */
     bool full;                         /* it was */
     struct outbox_endpoint *endpoints; /* the index is the number in the database */
-    size_t n_endpoints;
-    unsigned *touched; /* the numbers of those that are; room for all */
+    size_t n_endpoints, n_free;        /* numbers; those of them that are free */
+    uint32_t *hashes;                  /* of the names: to look through these is quick */
+    unsigned *touched;                 /* the numbers of those that are; room for all */
     size_t n_touched;
     uint64_t next_id;
 

@@ -21,26 +21,31 @@ struct outbox_endpoint *outbox_endpoint_put(struct outbox *o, unsigned endpoint,
         size_t n = (size_t)endpoint + 1;
 
         o->endpoints = xreallocarray(o->endpoints, n, sizeof(*o->endpoints));
+        o->hashes = xreallocarray(o->hashes, n, sizeof(*o->hashes));
         o->touched = xreallocarray(o->touched, n, sizeof(*o->touched));
-        while (o->n_endpoints < n)
-            o->endpoints[o->n_endpoints++] = (struct outbox_endpoint){0};
+        for (; o->n_endpoints < n; o->n_endpoints++, o->n_free++) {
+            o->endpoints[o->n_endpoints] = (struct outbox_endpoint){0};
+            o->hashes[o->n_endpoints] = 0;
+        }
     }
+    o->n_free--;
+    o->hashes[endpoint] = str_hash(STR_HASH, name);
     o->endpoints[endpoint].name = xstrdup(name);
     return &o->endpoints[endpoint];
 }
 
 unsigned outbox_endpoint(struct outbox *o, const char *name)
 {
-    size_t unused = o->n_endpoints;
+    uint32_t hash = str_hash(STR_HASH, name);
+    size_t at = o->n_free > 0 ? 0 : o->n_endpoints;
 
-    for (size_t i = 0; i < o->n_endpoints; i++) {
-        if (str_eq(o->endpoints[i].name, name))
+    for (size_t i = 0; i < o->n_endpoints; i++)
+        if (o->hashes[i] == hash && str_eq(o->endpoints[i].name, name))
             return (unsigned)i;
-        if (!o->endpoints[i].name && unused == o->n_endpoints)
-            unused = i;
-    }
-    (void)outbox_endpoint_put(o, (unsigned)unused, name);
-    return (unsigned)unused;
+    while (at < o->n_endpoints && o->endpoints[at].name)
+        at++;
+    (void)outbox_endpoint_put(o, (unsigned)at, name);
+    return (unsigned)at;
 }
 
 void outbox_each_endpoint(const struct outbox *o,

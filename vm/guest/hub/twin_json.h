@@ -30,8 +30,8 @@ enum twin_part {
  * JSON path, beginning with ROOT. */
 int twin_json_check(const cJSON *section, const char *root, struct err *err);
 
-/* The same of what is put into a section of at most MAX bytes, before it is merged: it may take away
- * as much as it brings. */
+/* The same of what is put into a section of at most MAX bytes, before it is merged: it may take
+ * away as much as it brings. */
 int twin_json_check_patch(const cJSON *patch, size_t max, const char *root, struct err *err);
 int twin_json_check_size(const cJSON *section, size_t max, const char *name, struct err *err);
 
