@@ -229,7 +229,8 @@ static inline bool link_open_as(struct link *l, const struct test_hub *h, uint16
     SSL_CTX_free(ctx);
     SSL_set_fd(l->ssl, l->fd);
     SSL_set1_host(l->ssl, HUB_HOST);
-    SSL_set_tlsext_host_name(l->ssl, HUB_HOST);
+    SSL_ctrl(l->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             (char[]){HUB_HOST}); /* SSL_set_tlsext_host_name() drops a const */
     if (connect(l->fd, (struct sockaddr *)&to, sizeof(to)) == 0 && SSL_connect(l->ssl) == 1)
         return true;
     link_close(l);

@@ -185,6 +185,12 @@ before=$(asked)
 connects 'the second start' reg-1
 check 'asks nobody' same "$(asked)" "$before"
 edged_stop
+mkdir "$work/bin"
+ln -s /bin/true "$work/bin/systemctl" # restarts are this test's own
+check 'an operator wants it asked anew' env PATH="$work/bin:$PATH" iotedge --config-file "$work/config.toml" --state-dir "$state" system reprovision
+connects 'the third start' reg-1
+check 'asks once' eval 'same "$(asked)" "$((before + 1))" && [ ! -e "$state/reprovision" ]'
+edged_stop
 
 hub_kill
 edged_start

@@ -193,7 +193,7 @@ static int put_body(const struct identity *id, struct buf *out, struct err *err)
     auto_json cJSON *json = cJSON_CreateObject();
     json_add_str(json, "moduleId", id->first->module);
     json_add_str(json, "deviceId", id->o.device->id);
-    if (id->first->module[0] != '$')
+    if (!str_starts(id->first->module, "$"))
         json_add_str(json, "managedBy", MANAGED_BY);
     if (id->kind == CALL_UPDATE) {
         if (module_key(id, "primary", &primary, err) < 0 ||

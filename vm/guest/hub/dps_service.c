@@ -179,7 +179,7 @@ void dps_service_bulk(struct rest *r)
     bool group = is_group(r);
     const char *key = group ? "enrollmentGroupId" : "registrationId";
     const cJSON *list = NULL, *item;
-    enum bulk_mode mode;
+    enum bulk_mode mode = BULK_CREATE;
     struct err err = {0};
 
     if (read_mode(r->body, &mode, &err) < 0 ||

@@ -22,10 +22,7 @@
 #include "vm/guest/hub/methods.h"
 #include "vm/guest/hub/outbox.h"
 
-#include <inttypes.h>
-#include <string.h>
-
-#define SPARE    64           /* HTTPS connections besides those of clients over a WebSocket */
+#define SPARE    256 /* connections besides those of clients: who is not let in yet, callers */
 #define BODY_MAX (192U << 10) /* a method's payload at its largest, and what is around it */
 #define ASK_MS   5000         /* for a request of the runtime, which is on this machine */
 

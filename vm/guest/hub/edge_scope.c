@@ -147,7 +147,8 @@ static void page_failed(struct edge_scope *s, uint64_t pause_ms, const struct er
         log_warn("scope", "the cloud cannot say who may connect: %s%s%s", err->msg,
                  err->hint[0] ? "; " : "", err->hint);
     edge_scope_pause(s, pause_ms ? pause_ms : wait_ms < QUIET_MAX_MS ? wait_ms : QUIET_MAX_MS);
-    next_after(s, pause_ms > wait_ms ? pause_ms : wait_ms);
+    /* Never sooner than it asks for. */
+    next_after(s, pause_ms > wait_ms ? pause_ms + pause_ms / 8 : wait_ms);
     s->first = false;
     edge_scope_settle_all(s, true, err);
 }

@@ -19,8 +19,6 @@
 #include "vm/guest/hub/rest.h"
 #include "vm/guest/hub/rest_events.h"
 
-#include <string.h>
-
 #define RENEW_CHECK_MS  (12ULL * 3600 * 1000)
 #define CONNECTIONS_MAX 12000 /* of each port: devices come over both */
 #define NAMES_MAX       (1 + SANDBOX_HUBS_MAX + SANDBOX_ADDRESSES_MAX + 8)
