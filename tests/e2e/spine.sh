@@ -153,6 +153,10 @@ echo "# $(missing_explained)"
 module_gone() { ! field ".modules[] | select(.name == \"$second\") | .name"; }
 check 'a module that left the deployment is removed' wait_until 60 module_gone
 
+# In the guest, as the user of the console's connection, who is not root.
+guest_check() { guest iotedge check -o json >"$work/check.json"; jq -es '.[0].checks | .["aziot-edged-config-well-formed"].result.result == "ok" and .["host-connect-iothub-mqtt"].result.result == "ok"' "$work/check.json"; }
+check 'the iotedge command checks the device' guest_check
+
 # ------------------------------------------------------------------------------------- Microsoft's SDK, unmodified, in the guest
 sdk_image() {
     local options

@@ -9,6 +9,7 @@
 #include "vm/guest/iotedge/ask.h"
 #include "vm/guest/iotedge/say.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -105,7 +106,10 @@ static void gather_config(const struct iotedge *o, struct check_facts *facts)
 {
     auto_wiped_buf struct buf text = {0};
     auto_config struct config parsed = {0};
-    if (!file_exists(o->config)) {
+    if (!file_exists(o->config) && errno == EACCES) {
+        err_set(&facts->parse_err, ERR_AUTH, "%s may be read by root only", o->config);
+        err_hint(&facts->parse_err, "run the check as root");
+    } else if (!file_exists(o->config)) {
         err_set(&facts->parse_err, ERR_NOT_FOUND, "there is no %s", o->config);
         err_hint(&facts->parse_err, "write it, or `iotedge config mp`; then "
                                     "`iotedge config apply`");

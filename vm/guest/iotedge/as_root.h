@@ -1,0 +1,15 @@
+/* Nobody logs in to the guest as root: what only root may see is asked of the guest's helper, which
+ * runs a few of this command's verbs and nothing else. */
+#ifndef BERTH_IOTEDGE_AS_ROOT_H
+#define BERTH_IOTEDGE_AS_ROOT_H
+
+#include <stdbool.h>
+
+#define AS_ROOT_SOCKET "/run/berth/guest.sock"
+
+/* This is not root, and the helper may be asked. */
+bool as_root_needed(void);
+/* Runs the verb with its arguments there; what it prints is printed. Returns its exit status. */
+int as_root_run(int argc, char **argv);
+
+#endif
