@@ -16,17 +16,18 @@ static void test_order(void)
     long got;
 
     edge_begin();
-    queue_numbers("dev1", "", 900); /* the cloud shows the last 1000 */
-    for (unsigned cut = 1; cut <= 20; cut++) {
-        (void)until_queued("dev1", "", 900 - cut * 40);
+    /* The cloud shows the last 1000, and each time a whole window may come again. */
+    queue_numbers("dev1", "", 540);
+    for (unsigned cut = 1; cut <= 12; cut++) {
+        (void)until_queued("dev1", "", 540 - cut * 40);
         relay_cut(&relay);
         (void)until(&seen.offline, cut);
     }
-    report("messages are sent through 20 losses of the connection",
-           seen.offline == 20 && until_queued("dev1", "", 0), NULL);
+    report("messages are sent through 12 losses of the connection",
+           seen.offline == 12 && until_queued("dev1", "", 0), NULL);
     got = in_order("dev1", after);
     snprintf(text, sizeof(text), "%ld in order", got);
-    report("none is lost, and their order is kept", got == 900, text);
+    report("none is lost, and their order is kept", got == 540, text);
     edge_end();
 }
 
