@@ -8,7 +8,7 @@
 #include "tests/support/edge_runtime.h"
 #include "vm/guest/hub/edge_auth.h"
 #include "vm/guest/hub/edge_clients.h"
-#include "vm/guest/hub/edge_scope.h"
+#include "vm/guest/hub/edge_scope_private.h"
 #include "vm/guest/hub/edge_workload.h"
 
 #include <poll.h>
@@ -498,6 +498,63 @@ static void test_many(void)
            seen.times == MANY / 2 && runtime.signed_for - before > MANY / 4, seen.err.msg);
 }
 
+/* ------------------------------------------------------------------------------- crowds */
+
+static unsigned n_checked, n_turned_away;
+
+static void on_stranger(void *arg, uint64_t expiry_s, const struct err *err)
+{
+    (void)arg, (void)expiry_s;
+    n_checked++;
+    n_turned_away += err && err->kind == ERR_BUSY;
+}
+
+/* Anybody on the network can make names up. */
+static void test_strangers(void)
+{
+    enum { STRANGERS = 64 };
+    uint64_t end = clock_mono_ms() + WAIT_MS;
+
+    for (unsigned i = 0; i < STRANGERS; i++) {
+        auto_free char *name = xasprintf("nobody%u", i);
+        auto_free char *resource = xasprintf("localhost/devices/%s", name);
+        auto_secret struct secret token = {0};
+        struct edge_claim claim = {.hub = "localhost", .device = name, .module = ""};
+
+        if (sas_make(resource, leaf_key, in_an_hour(), NULL, &token, NULL) < 0)
+            abort();
+        claim.token = token.data;
+        claim.len = token.len;
+        (void)edge_auth_check(edge.auth, &claim, on_stranger, NULL);
+    }
+    show("leaf1", "", "localhost/devices/leaf1", leaf_key, in_an_hour());
+    good("many whom nobody knows do not keep one out whom the hub knows");
+    while (n_checked < STRANGERS && clock_mono_ms() < end)
+        if (uv_run(&loop, UV_RUN_NOWAIT))
+            (void)poll(NULL, 0, 1);
+    report("and wait for the cloud, but not all of them",
+           n_checked == STRANGERS && n_turned_away >= STRANGERS / 8 &&
+               n_turned_away < STRANGERS / 2,
+           NULL);
+}
+
+/* The cloud says so when it is decided already, but the client is not told yet. */
+static void test_removed_meanwhile(void)
+{
+    auto_secret struct secret token = {0};
+    struct edge_claim claim = {.hub = "localhost", .device = "leaf1", .module = ""};
+
+    if (sas_make("localhost/devices/leaf1", leaf_key, in_an_hour(), NULL, &token, NULL) < 0)
+        abort();
+    claim.token = token.data;
+    claim.len = token.len;
+    memset(&seen, 0, sizeof(seen));
+    (void)edge_auth_check(edge.auth, &claim, on_checked, NULL);
+    edge_scope_on_gone(edge.scope, "leaf1", "");
+    (void)run_until(&seen.done);
+    bad("who is removed while it is let in is not let in", ERR_AUTH, "not in the scope");
+}
+
 /* ------------------------------------------------------------------------------- leaving */
 
 static void never(void *arg, uint64_t expiry_s, const struct err *err)
@@ -608,6 +665,8 @@ int main(void)
     test_offline();
     test_runtime();
     test_many();
+    test_strangers();
+    test_removed_meanwhile();
     test_leaving();
     edge_runtime_stop(&runtime);
     (void)uv_run(&loop, UV_RUN_DEFAULT);

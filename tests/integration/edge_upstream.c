@@ -86,6 +86,15 @@ static void test_module(void)
     queue_numbers("edge1", "m", 1);
     report("and opened when there is something again",
            until_queued("edge1", "m", 0) && seen.online == 2, NULL);
+    relay_stall(&relay, true); /* to close takes longer than to get a token */
+    l->idle_ms = 1;
+    edge_link_ask_token(l);
+    edge_link_settle(l);
+    (void)until(&seen.offline, 2);
+    relay_stall(&relay, false);
+    turn_for(100);
+    report("it stays closed where its next token had been asked for",
+           l->step == LINK_REST && !l->mqtt && seen.online == 2, NULL);
     edge_end();
 }
 

@@ -14,6 +14,9 @@
 
 #define TRUST_EVERY_MS (3600ULL * 1000)
 #define TRUST_AGAIN_MS 5000
+/* Whom nobody knows waits for the cloud, and anybody can make names up: these must not take all the
+ * places of edge_connect.c. */
+#define ASKED_MAX 48
 
 struct edge_auth_wait {
     struct queue_link link; /* first */
@@ -22,6 +25,7 @@ struct edge_auth_wait {
     struct edge_proof proof;
     struct edge_workload_call *signing;
     bool secondary;
+    bool by_scope; /* it is the scope that has its key */
     struct edge_scope_wait *refresh;
     struct err runtime; /* why the runtime did not answer; ERR_NONE: it did */
     struct err err;     /* what was decided */
@@ -32,6 +36,7 @@ struct edge_auth_wait {
 struct edge_auth {
     struct edge *edge;
     struct queue waits;
+    unsigned n_asked;     /* of them wait for the scope */
     struct queue decided; /* told on the loop's next turn */
     uv_timer_t *turn;
 
@@ -51,6 +56,15 @@ static void wait_free(struct edge_auth_wait *w)
     free(w);
 }
 
+static int fits_scope(const struct edge_auth_wait *w, struct err *err)
+{
+    const struct edge_scope *scope = w->a->edge->scope;
+
+    return edge_proof_fits(&w->proof, edge_scope_find(scope, w->device, ""),
+                           w->proof.module ? edge_scope_find(scope, w->device, w->module) : NULL,
+                           err);
+}
+
 static void on_turn(uv_timer_t *timer)
 {
     struct edge_auth *a = timer->data;
@@ -58,7 +72,8 @@ static void on_turn(uv_timer_t *timer)
 
     while ((w = (struct edge_auth_wait *)queue_take(&a->decided))) {
         uint64_t expiry_s = w->proof.token ? w->proof.sas.expiry_s + SAS_SKEW_S : UINT64_MAX;
-        bool good = w->err.kind == ERR_NONE;
+        /* Who was removed since is not connected yet, and nobody would end its session. */
+        bool good = w->err.kind == ERR_NONE && !(w->by_scope && fits_scope(w, &w->err) < 0);
 
         w->fn(w->arg, good ? expiry_s : 0, good ? NULL : &w->err);
         wait_free(w);
@@ -75,13 +90,12 @@ static void decide(struct edge_auth_wait *w, const struct err *err)
 
 /* ---- by the scope ---- */
 
-static int fits_scope(const struct edge_auth_wait *w, struct err *err)
+static bool let_in(struct edge_auth_wait *w, struct err *err)
 {
-    const struct edge_scope *scope = w->a->edge->scope;
-
-    return edge_proof_fits(&w->proof, edge_scope_find(scope, w->device, ""),
-                           w->proof.module ? edge_scope_find(scope, w->device, w->module) : NULL,
-                           err);
+    w->by_scope = fits_scope(w, err) == 0;
+    if (w->by_scope)
+        decide(w, NULL);
+    return w->by_scope;
 }
 
 static void on_refreshed(void *arg, const struct err *why)
@@ -90,9 +104,10 @@ static void on_refreshed(void *arg, const struct err *why)
     struct err err = {0};
 
     w->refresh = NULL;
-    if (fits_scope(w, &err) == 0) {
-        decide(w, NULL);
-    } else if (w->runtime.kind != ERR_NONE) {
+    w->a->n_asked--;
+    if (let_in(w, &err))
+        return;
+    if (w->runtime.kind != ERR_NONE) {
         decide(w, &w->runtime);
     } else {
         /* What was known may be old. */
@@ -104,10 +119,17 @@ static void on_refreshed(void *arg, const struct err *why)
 
 static void try_scope(struct edge_auth_wait *w)
 {
-    if (fits_scope(w, NULL) == 0)
-        decide(w, NULL);
-    else
-        w->refresh = edge_scope_refresh(w->a->edge->scope, w->device, w->module, on_refreshed, w);
+    struct err err;
+
+    if (let_in(w, NULL))
+        return;
+    if (w->a->n_asked == ASKED_MAX) {
+        (void)err_set(&err, ERR_BUSY, "too many others wait for the cloud");
+        decide(w, &err);
+        return;
+    }
+    w->a->n_asked++;
+    w->refresh = edge_scope_refresh(w->a->edge->scope, w->device, w->module, on_refreshed, w);
 }
 
 /* ---- by the runtime ---- */
@@ -169,6 +191,7 @@ void edge_auth_cancel(struct edge_auth_wait *w)
     if (!w)
         return;
     edge_workload_cancel(w->signing);
+    w->a->n_asked -= w->refresh != NULL;
     edge_scope_cancel(w->refresh);
     queue_remove(&w->link);
     wait_free(w);

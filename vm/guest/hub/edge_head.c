@@ -88,6 +88,7 @@ static void send_will(struct edge_client *c)
     add_mark(&bag, will_mark);
     if (route(c, &bag, buf_str(&c->will->payload), c->will->payload.len, &err) < 0)
         edge_client_say(c, "its will was not taken: ", err.msg);
+    edge_wake(c->clients->edge); /* it may have gone when this turn was committed already */
 }
 
 static bool on_telemetry(struct edge_client *c, const struct topic *topic,

@@ -337,8 +337,10 @@ static void watch(struct edge_link *l, uint64_t now)
     wait_ms(l, next > now ? next - now : 0);
 }
 
+/* A token that comes later would open a second connection beside this one. */
 static void close_for(struct edge_link *l, enum edge_link_step step)
 {
+    edge_workload_cancel(steal(l->asking));
     (void)uv_timer_stop(&l->timer);
     l->step = step;
     mqtt_client_close(l->mqtt);

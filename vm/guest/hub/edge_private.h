@@ -13,11 +13,12 @@ struct edge_whole {
     void *arg;
     struct edge_tls *tls;
     bool listens;
-    bool turning;            /* the handles below are open */
-    uv_prepare_t prepare;    /* a turn that has no output is committed, too */
-    uv_idle_t idle;          /* what came when that was over is not left for the next event */
-    unsigned handles;        /* that are being closed */
-    uint64_t failed_turn_ms; /* loop time of a turn whose writes could not be committed */
+    bool turning;         /* the handles below are open */
+    bool failed;          /* this turn's writes could not be committed */
+    uv_prepare_t prepare; /* a turn that has no output is committed, too */
+    uv_check_t check;     /* the next turn begins */
+    uv_idle_t idle;       /* what came when that was over is not left for the next event */
+    unsigned handles;     /* that are being closed */
 };
 
 /* edge_turn.c. Once all parts are there. */

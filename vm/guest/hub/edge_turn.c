@@ -14,20 +14,17 @@ bool edge_commit(void *arg)
     struct edge *e = arg;
     struct edge_whole *w = arg;
     struct err err = {0};
-    uint64_t now = uv_now(e->loop);
 
     if (outbox_commit(e->outbox, &err) < 0 || edge_store_commit(e->store, &err) < 0) {
-        /* Whoever asks second in this turn must hear the same. */
-        w->failed_turn_ms = now;
+        /* Whoever asks second in this turn must hear the same. The loop's time does not tell one
+         * turn from another: timers that are set in it bring it up to date. */
+        w->failed = true;
         log_error("store", "%s; connections with unconfirmed messages are broken", err.msg);
     }
-
-    bool ok = w->failed_turn_ms != now;
-
-    if (ok)
+    if (!w->failed)
         edge_router_committed(e->router);
-    edge_upstream_committed(e->upstream, ok);
-    return ok;
+    edge_upstream_committed(e->upstream, !w->failed);
+    return !w->failed;
 }
 
 static void on_prepare(uv_prepare_t *prepare)
@@ -36,6 +33,14 @@ static void on_prepare(uv_prepare_t *prepare)
 
     (void)uv_idle_stop(&w->idle);
     (void)edge_commit(&w->edge);
+}
+
+/* All that was promised in the turn before is sent, or its connections are broken. */
+static void on_check(uv_check_t *check)
+{
+    struct edge_whole *w = check->data;
+
+    w->failed = false;
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -55,11 +60,15 @@ void edge_wake(struct edge *e)
 void edge_turn_begin(struct edge_whole *w)
 {
     (void)uv_prepare_init(w->edge.loop, &w->prepare);
+    (void)uv_check_init(w->edge.loop, &w->check);
     (void)uv_idle_init(w->edge.loop, &w->idle);
     w->prepare.data = w;
+    w->check.data = w;
     w->idle.data = w;
     (void)uv_prepare_start(&w->prepare, on_prepare);
+    (void)uv_check_start(&w->check, on_check);
     uv_unref((uv_handle_t *)&w->prepare);
+    uv_unref((uv_handle_t *)&w->check);
     w->turning = true;
 }
 
@@ -77,7 +86,8 @@ void edge_turn_end(struct edge_whole *w)
         free(w);
         return;
     }
-    w->handles = 2;
+    w->handles = 3;
     uv_close((uv_handle_t *)&w->prepare, on_closed);
+    uv_close((uv_handle_t *)&w->check, on_closed);
     uv_close((uv_handle_t *)&w->idle, on_closed);
 }

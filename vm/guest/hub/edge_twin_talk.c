@@ -16,17 +16,20 @@
 
 /* ---- who has something going on ---- */
 
-static struct twin_talk *find(const struct edge_twins *all, const char *device, const char *module)
+/* Where it is in its bucket, or would be. */
+static struct twin_talk **find(struct edge_twins *all, const char *device, const char *module)
 {
-    for (size_t i = 0; i < all->n; i++)
-        if (str_eq(all->twins[i]->device, device) && str_eq(all->twins[i]->module, module))
-            return all->twins[i];
-    return NULL;
+    uint32_t hash = str_hash(str_hash(STR_HASH, device), module);
+    struct twin_talk **at = &all->buckets[hash % TWIN_TALK_BUCKETS];
+
+    while (*at && !(str_eq((*at)->device, device) && str_eq((*at)->module, module)))
+        at = &(*at)->chain;
+    return at;
 }
 
 struct twin_talk *twin_talk_need(struct edge_twins *all, const char *device, const char *module)
 {
-    struct twin_talk *t = find(all, device, module);
+    struct twin_talk **at = find(all, device, module), *t = *at;
 
     if (t)
         return t;
@@ -38,7 +41,9 @@ struct twin_talk *twin_talk_need(struct edge_twins *all, const char *device, con
     t->owner = all;
     t->device = xstrdup(device);
     t->module = xstrdup(module);
+    t->place = all->n;
     all->twins[all->n++] = t;
+    *at = t;
     return t;
 }
 
@@ -56,11 +61,9 @@ static void forget(struct twin_talk *t)
 {
     struct edge_twins *all = t->owner;
 
-    for (size_t i = 0; i < all->n; i++)
-        if (all->twins[i] == t) {
-            all->twins[i] = all->twins[--all->n];
-            break;
-        }
+    *find(all, t->device, t->module) = t->chain;
+    all->twins[t->place] = all->twins[--all->n];
+    all->twins[t->place]->place = t->place;
     twin_talk_free(t);
 }
 

@@ -10,12 +10,15 @@
 #include "vm/guest/hub/topic.h"
 
 #define TWIN_TALK_WAITING_MAX 64 /* questions of one client */
+#define TWIN_TALK_BUCKETS     1024
 
 struct edge_upstream_call;
 
 /* Of an identity with something going on. */
 struct twin_talk {
     struct edge_twins *owner;
+    struct twin_talk *chain; /* in its bucket */
+    size_t place;            /* in the list of all */
     char *device, *module;
     struct edge_upstream_call *call; /* NULL: none */
     bool asking;                     /* CALL, or the last one, asks for the twin; else it reports */
@@ -34,6 +37,7 @@ struct edge_twins {
     struct edge *edge;
     struct twin_talk **twins;
     size_t n, cap;
+    struct twin_talk *buckets[TWIN_TALK_BUCKETS]; /* by identity */
     uv_timer_t timer;
 };
 

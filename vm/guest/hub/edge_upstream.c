@@ -10,18 +10,25 @@
 #define WEBSOCKET_PATH "/$iothub/websocket"
 #define SPREAD_MS      100 /* between attempts that could all be made at once */
 
+static size_t bucket_of(const char *device, const char *module)
+{
+    return str_hash(str_hash(STR_HASH, device), module) % EDGE_LINK_BUCKETS;
+}
+
 static struct edge_link *find(const struct edge_upstream *u, const char *device, const char *module)
 {
-    for (size_t i = 0; i < u->n_links; i++)
-        if (str_eq(u->links[i]->device, device) && str_eq(u->links[i]->module, module))
-            return u->links[i];
-    return NULL;
+    struct edge_link *l = u->buckets[bucket_of(device, module)];
+
+    while (l && !(str_eq(l->device, device) && str_eq(l->module, module)))
+        l = l->chain;
+    return l;
 }
 
 struct edge_link *edge_upstream_link(struct edge_upstream *u, const char *device,
                                      const char *module)
 {
     struct edge_link *l = find(u, device, module);
+    struct edge_link **bucket = &u->buckets[bucket_of(device, module)];
 
     if (l)
         return l;
@@ -30,6 +37,8 @@ struct edge_link *edge_upstream_link(struct edge_upstream *u, const char *device
         u->links = xreallocarray(u->links, u->cap_links, sizeof(*u->links));
     }
     l = edge_link_new(u, device, module);
+    l->chain = *bucket;
+    *bucket = l;
     u->links[u->n_links++] = l;
     return l;
 }

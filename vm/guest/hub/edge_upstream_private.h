@@ -16,6 +16,7 @@
 #define EDGE_LINK_WINDOW    32         /* messages that may wait for their PUBACK */
 #define EDGE_LINK_BYTES     (1U << 20) /* past this no more is added to them */
 #define EDGE_LINK_TAKEN_MAX 64         /* messages from the cloud that wait for a commit */
+#define EDGE_LINK_BUCKETS   1024
 
 enum edge_link_step {
     LINK_REST,  /* nobody needs it */
@@ -41,9 +42,10 @@ struct edge_link_flight {
 /* The connection of one identity. */
 struct edge_link {
     struct edge_upstream *upstream;
-    char *device, *module; /* module "": a device */
-    char *id;              /* "DEVICE" or "DEVICE/MODULE" */
-    char *model;           /* "" none */
+    struct edge_link *chain; /* in its bucket */
+    char *device, *module;   /* module "": a device */
+    char *id;                /* "DEVICE" or "DEVICE/MODULE" */
+    char *model;             /* "" none */
 
     /* What it is needed for. */
     bool present; /* its client is here */
@@ -107,7 +109,8 @@ struct edge_upstream {
     void *arg;
     struct edge_link **links;
     size_t n_links, cap_links;
-    struct edge_upstream_call **calls; /* in order of their deadlines */
+    struct edge_link *buckets[EDGE_LINK_BUCKETS]; /* by identity: each message looks one up */
+    struct edge_upstream_call **calls;            /* in order of their deadlines */
     size_t n_calls, cap_calls;
     uv_timer_t turn;     /* what cannot be done from inside a call */
     uv_timer_t deadline; /* of the first call */

@@ -71,8 +71,8 @@ void mqtt_conn_publish_again(struct mqtt_conn *c, uint16_t id, const char *topic
                              const void *payload, size_t len);
 /* False while much waits for the client to read it: what can wait, should, until drained(). */
 bool mqtt_conn_has_room(const struct mqtt_conn *c);
-/* The end of connect_later(): X as of connect(). ERR_BUSY and ERR_UNREACHABLE tell the client to
- * try again, all others that it has no right to. */
+/* The end of connect_later(): X as of connect(). ERR_AUTH, ERR_INVALID and ERR_NOT_FOUND tell the
+ * client that it has no right to, all others to try again. */
 void mqtt_conn_accept(struct mqtt_conn *c, void *x, bool present);
 void mqtt_conn_refuse(struct mqtt_conn *c, const struct err *err);
 /* Ends it; gone() comes before this returns. */

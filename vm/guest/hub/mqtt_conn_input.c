@@ -19,11 +19,13 @@ static void connack(struct mqtt_conn *c, bool present, enum mqtt_connack code)
     mqtt_conn_packet_end(c);
 }
 
-/* What can be otherwise a moment later must not look like a wrong key: clients give up at that. */
+/* What can be otherwise a moment later, such as a full disk, must not look like a wrong key:
+ * clients give up at that. */
 static enum mqtt_connack code_of(const struct err *err)
 {
-    return err->kind == ERR_BUSY || err->kind == ERR_UNREACHABLE ? MQTT_UNAVAILABLE
-                                                                 : MQTT_NOT_AUTHORIZED;
+    return err->kind == ERR_AUTH || err->kind == ERR_INVALID || err->kind == ERR_NOT_FOUND
+               ? MQTT_NOT_AUTHORIZED
+               : MQTT_UNAVAILABLE;
 }
 
 static void refuse(struct mqtt_conn *c, const char *client_id, enum mqtt_connack code,
