@@ -216,6 +216,7 @@ void edge_hub_begin(struct edge_hub *h, const struct device *device)
 struct edge_hub *edge_hub_new(const struct edge_hub_context *context)
 {
     struct edge_hub *h = xcalloc(1, sizeof(*h));
+    log_keep_apart(EDGE_HUB_NAME); /* what agent_log.h takes from it */
     h->c = *context;
     h->dir = xasprintf("%s/hub", context->state_dir);
     h->state_path = xasprintf("%s/runtime.json", h->dir);
