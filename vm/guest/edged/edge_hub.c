@@ -101,7 +101,11 @@ static void look_at_child(struct edge_hub *h, const struct module_spec *spec, ui
 /* Where it is deployed again, that is a new one. */
 static void forget(struct edge_hub *h)
 {
+    struct err err;
     struct container *c = &h->state.container;
+    h->again = false;
+    err_set(&err, ERR_CANCELLED, "it is not deployed any more");
+    edge_hub_tell(h, true, &err);
     if (c->state == CONTAINER_CREATED)
         return;
     c->state = CONTAINER_CREATED;
