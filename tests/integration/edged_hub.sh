@@ -209,6 +209,11 @@ check 'MqttWs: the runtime itself connects' wait_until 10 eval 'api "/systeminfo
 check 'MqttWs: so does its hub' wait_until 10 settings '.upstreamProtocol == "MqttWs" and .mqttPort == 1'
 
 # ---- another device
+edged_stop
+echo kept >"$state/hub/messages"
+echo '{' >"$state/hub/runtime.json"
+edged_start
+check 'a folder of nobody knows whom goes, and the hub runs' wait_until 10 eval '[ ! -e "$state/hub/messages" ] && runs'
 echo kept >"$state/hub/messages"
 edged_stop
 write_config "$(hub_device edge-2)"
