@@ -27,6 +27,15 @@ check() {
     return 1
 }
 
+# step NAME COMMAND...: like check, in this shell: the command leaves variables behind.
+step() {
+    local name=$1
+    shift
+    if "$@"; then ok "$name"; else not_ok "$name" "$(if declare -F explain >/dev/null; then explain 2>&1; fi)"; fi
+}
+
+same() { [ "$1" = "$2" ] || { echo "\"$1\" is not \"$2\""; return 1; }; }
+
 # exits STATUS COMMAND...: it must end with just that status.
 exits() {
     local want=$1 status=0

@@ -8,10 +8,11 @@ set -o pipefail # jq is content with nothing
 setup_private
 # shellcheck source=tests/support/hub.sh
 . "$(dirname "$0")/../support/hub.sh"
-mgmt=$work/mgmt.sock
-state=$work/edged
+# shellcheck source=tests/support/edged.sh
+. "$(dirname "$0")/../support/edged.sh"
 play=$work/play
-v='api-version=2022-08-03'
+
+edged_options=(--hub-program "$work/edge-hub")
 
 cleanup_extra() {
     edged_stop -9
@@ -35,39 +36,16 @@ ready='echo ready >&3; exec 3>&-; stamp=2026-01-01T00:00:00.000Z'
 wait_for_end='while :; do read -rt 0.1 <> <(:); done'
 serve="$ready"'; trap "echo \"$stamp info  hub: ends\" >&2; exit 0" TERM; echo "$stamp warn  hub: serving" >&2; echo "a crash says this" >&2; '"$wait_for_end"
 
-edged_start() {
-    berth-edged --config "$work/config.toml" --state-dir "$state" --mgmt-socket "$mgmt" --engine-socket "$work/no-engine" \
-        --https-port "$hub_https" --hub-program "$work/edge-hub" >>"$work/edged.log" 2>&1 &
-    edged_pid=$!
-    wait_until 10 curl -sf --unix-socket "$mgmt" "http://m/systeminfo?$v"
-}
-edged_stop() { # [SIGNAL]
-    [ -n "${edged_pid:-}" ] || return 0
-    kill "${1:--TERM}" "$edged_pid" 2>/dev/null
-    wait "$edged_pid" 2>/dev/null
-    edged_pid=
-}
-api() { # PATH [CURL-ARGS...]
-    local path=$1
-    shift
-    curl -s --max-time 20 --unix-socket "$mgmt" "http://m$path" "$@"
-}
-module() { api "/modules/edgeHub?$v" | jq -e "$1"; }
-runs() { module '.status.runtimeStatus.status == "running" and .status.runtimeStatus.description == null'; }
-state_is() { module ".berth.state == \"$1\""; }
-says() { module ".status.runtimeStatus.description | test(\"$1\")"; }
-same() { [ "$1" = "$2" ] || { echo "\"$1\" is not \"$2\""; return 1; }; }
+edge_hub() { api "/modules/edgeHub?$v" | jq -e "$1"; }
+runs() { edge_hub '.status.runtimeStatus.status == "running" and .status.runtimeStatus.description == null'; }
+state_is() { edge_hub ".berth.state == \"$1\""; }
+says() { edge_hub ".status.runtimeStatus.description | test(\"$1\")"; }
 action() { api "/modules/edgeHub/$1?$v" -X POST -o /dev/null -w '%{http_code}'; }
 logs() { api "/modules/$1/logs?$v${2:-}" | tr -d '\0'; }
 starts() { wc -l <"$work/starts"; }
 alive() { grep -q '^State:.*[^ZX] (' "/proc/${1:-$(cat "$work/pid")}/status" 2>/dev/null; } # [PID]
 settings() { jq -e "$1" "$state/hub/settings.json"; }
 reported() { hub_reported edge-1 ".systemModules.edgeHub | $1"; }
-step() { # NAME COMMAND...: in this shell
-    local name=$1
-    shift
-    if "$@"; then ok "$name"; else not_ok "$name" "$(explain)"; fi
-}
 write_config() { # CONNECTION-STRING [MORE LINES]
     printf 'hostname = "edge.local"\ntrust_bundle_cert = "file://%s/hub/ca.pem"\n[provisioning]\nsource = "manual"\nconnection_string = "%s"\n%s\n' \
         "$work" "$1" "${2:-}" >"$work/config.toml"
@@ -114,10 +92,10 @@ check 'GetModuleLogs' eval 'hub_call POST "/twins/edge-1/modules/%24edgeAgent/me
 n=$(starts)
 check 'start of what runs' same "$(action start)" 304
 check 'restart' same "$(action restart)" 204
-check 'it was ended in order, and runs, not counted' eval 'wait_until 5 runs && [ "$(starts)" = $((n + 1)) ] && logs edgeHub | grep -q "hub: ends" && module ".berth.restartCount == 0"'
+check 'it was ended in order, and runs, not counted' eval 'wait_until 5 runs && [ "$(starts)" = $((n + 1)) ] && logs edgeHub | grep -q "hub: ends" && edge_hub ".berth.restartCount == 0"'
 check 'RestartModule' eval 'hub_call POST "/twins/edge-1/modules/%24edgeAgent/methods" -d "{\"methodName\":\"RestartModule\",\"payload\":{\"schemaVersion\":\"1.0\",\"id\":\"edgeHub\"}}" | jq -e ".status == 200" && wait_until 5 eval "[ \$(starts) = $((n + 2)) ]"'
 check 'stop' same "$(action stop)" 204
-check 'it is down, as a container that was stopped would be' eval '! alive && state_is backoff && module ".status.exitStatus.statusCode == \"0\""'
+check 'it is down, as a container that was stopped would be' eval '! alive && state_is backoff && edge_hub ".status.exitStatus.statusCode == \"0\""'
 check 'stop of what is down' same "$(action stop)" 304
 check 'start' same "$(action start)" 204
 check 'and it runs' wait_until 5 runs
@@ -136,7 +114,7 @@ old=$(cat "$work/pid")
 edged_stop
 check 'it ends with the runtime' eval '! alive $old'
 edged_start
-check 'and comes with it, not counted' eval 'wait_until 10 runs && module ".berth.restartCount == 0"'
+check 'and comes with it, not counted' eval 'wait_until 10 runs && edge_hub ".berth.restartCount == 0"'
 old=$(cat "$work/pid")
 edged_stop -9
 check 'after SIGKILL one is left' alive "$old"
@@ -151,7 +129,7 @@ wait_until 40 settings '.maxClients == 100'
 wait_until 5 runs
 plays 'echo "port 8883 is taken" >&3; exit 1'
 kill -9 "$(cat "$work/pid")"
-check 'a death is seen' wait_until 5 eval 'state_is backoff && module ".status.exitStatus.statusCode == \"137\"" && says "exit code 137; restart 1 of 20 at"'
+check 'a death is seen' wait_until 5 eval 'state_is backoff && edge_hub ".status.exitStatus.statusCode == \"137\"" && says "exit code 137; restart 1 of 20 at"'
 check 'what it says at its end is told' wait_until 15 says 'port 8883 is taken; next attempt'
 check 'the restart is counted and told' wait_until 10 reported '.restartCount == 1 and .exitCode == 1 and .runtimeStatus == "backoff" and (.statusDescription | startswith("port 8883 is taken"))'
 deploy running never '{}'

@@ -9,8 +9,12 @@ setup_private
 . "$(dirname "$0")/../support/podman.sh"
 # shellcheck source=tests/support/hub.sh
 . "$(dirname "$0")/../support/hub.sh"
+# shellcheck source=tests/support/edged.sh
+. "$(dirname "$0")/../support/edged.sh"
 image=localhost/words:1
 blob_port=$((hub_mqtt + 2))
+
+edged_engine=$engine
 
 cleanup_extra() {
     edged_stop -9
@@ -20,22 +24,6 @@ cleanup_extra() {
     umount "$work/podman/root" 2>/dev/null
 }
 explain() { tail -n 3 "$work/edged.log"; cat "$work/answer" 2>/dev/null; }
-step() { # NAME COMMAND...: like check, in this shell
-    local name=$1
-    shift
-    if "$@"; then ok "$name"; else not_ok "$name" "$(explain)"; fi
-}
-edged_start() {
-    berth-edged --config "$work/config.toml" --state-dir "$work/edged" --mgmt-socket "$work/mgmt.sock" --engine-socket "$engine" \
-        --https-port "$hub_https" >>"$work/edged.log" 2>&1 &
-    edged_pid=$!
-}
-edged_stop() { # [SIGNAL]
-    [ -n "${edged_pid:-}" ] || return 0
-    kill "${1:--TERM}" "$edged_pid" 2>/dev/null
-    wait "$edged_pid" 2>/dev/null
-    edged_pid=
-}
 
 # ---- methods
 invoke() { # METHOD PAYLOAD: the answer is in $work/answer

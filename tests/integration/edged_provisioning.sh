@@ -25,12 +25,6 @@ cleanup_extra() {
 }
 helpers=()
 explain() { tail -n 3 "$work/edged.log"; }
-same() { [ "$1" = "$2" ] || { echo "\"$1\" is not \"$2\""; return 1; }; }
-step() { # NAME COMMAND...: like check, in this shell
-    local name=$1
-    shift
-    if "$@"; then ok "$name"; else not_ok "$name" "$(explain)"; fi
-}
 
 # ---- the runtime
 config() { # TOP-LEVEL-LINES; the rest comes from standard input

@@ -8,8 +8,11 @@ setup_private
 . "$(dirname "$0")/../support/podman.sh"
 # shellcheck source=tests/support/hub.sh
 . "$(dirname "$0")/../support/hub.sh"
+# shellcheck source=tests/support/edged.sh
+. "$(dirname "$0")/../support/edged.sh"
 image=localhost/tick:1
-mgmt=$work/mgmt.sock
+
+edged_engine=$engine
 
 cleanup_extra() {
     edged_stop -9
@@ -22,27 +25,6 @@ explain() { tail -n 3 "$work/edged.log"; }
 write_config() { # CONNECTION-STRING [MORE TOP-LEVEL LINES]
     printf '%s\n[provisioning]\nsource = "manual"\nconnection_string = "%s"\n' "${2-trust_bundle_cert = \"file://$work/hub/ca.pem\"}" "$1" >"$work/config.toml"
 }
-edged_start() {
-    berth-edged --config "$work/config.toml" --state-dir "$work/edged" --mgmt-socket "$mgmt" --engine-socket "$engine" \
-        --https-port "$hub_https" >>"$work/edged.log" 2>&1 &
-    edged_pid=$!
-    wait_until 10 curl -sf --unix-socket "$mgmt" 'http://m/systeminfo?api-version=2022-08-03'
-}
-edged_stop() { # [SIGNAL]
-    [ -n "${edged_pid:-}" ] || return 0
-    kill "${1:--TERM}" "$edged_pid" 2>/dev/null
-    wait "$edged_pid" 2>/dev/null
-    edged_pid=
-}
-api() { # PATH [CURL-ARGS...]
-    local path=$1
-    shift
-    curl -s --max-time 20 --unix-socket "$mgmt" "http://m$path" "$@"
-}
-v='api-version=2022-08-03'
-info() { api "/systeminfo?$v" | jq -es ".[0] // error | $1"; }
-module() { api "/modules/$1?$v" | jq -e "$2"; }
-running() { module "$1" '.status.runtimeStatus.status == "running"'; }
 container_id() { podman_here inspect -f '{{.Id}}' "$1" 2>/dev/null; }
 kill_module() {
     local pid
@@ -50,13 +32,6 @@ kill_module() {
     [ "${pid:-0}" -gt 1 ] && kill -9 "$pid"
 }
 gone() { ! podman_here container exists "$1"; }
-# Like check, in this shell: the command leaves variables behind.
-step() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@"; then ok "$name"; else not_ok "$name" "$(explain)"; fi
-}
-same() { [ "$1" = "$2" ] || { echo "\"$1\" is not \"$2\""; return 1; }; }
 
 m() { # NAME [STATUS [IMAGE [ENV]]]: one module of a deployment
     jq -cn --arg n "$1" --arg s "${2:-running}" --arg i "${3:-$image}" --arg e "${4:-1}" \

@@ -8,10 +8,11 @@ setup_private
 . "$(dirname "$0")/../support/podman.sh"
 # shellcheck source=tests/support/hub.sh
 . "$(dirname "$0")/../support/hub.sh"
+# shellcheck source=tests/support/edged.sh
+. "$(dirname "$0")/../support/edged.sh"
 image=localhost/tick:1
-mgmt=$work/mgmt.sock
-state=$work/edged
-v='api-version=2022-08-03'
+
+edged_engine=$engine
 
 cleanup_extra() {
     edged_stop -9
@@ -25,29 +26,6 @@ write_config() { # [MORE LINES]
     printf 'hostname = "edge.local"\ntrust_bundle_cert = "file://%s/bundle.pem"\n[provisioning]\nsource = "manual"\nconnection_string = "%s"\n%s\n' \
         "$work" "$string" "${1:-}" >"$work/config.toml"
 }
-edged_run() {
-    berth-edged --config "$work/config.toml" --state-dir "$state" --mgmt-socket "$mgmt" --engine-socket "$engine" \
-        --https-port "$hub_https" >>"$work/edged.log" 2>&1 &
-    edged_pid=$!
-}
-edged_start() {
-    edged_run
-    wait_until 10 curl -sf --unix-socket "$mgmt" "http://m/systeminfo?$v"
-}
-edged_stop() { # [SIGNAL]
-    [ -n "${edged_pid:-}" ] || return 0
-    kill "${1:--TERM}" "$edged_pid" 2>/dev/null
-    wait "$edged_pid" 2>/dev/null
-    edged_pid=
-}
-info() { curl -s --unix-socket "$mgmt" "http://m/systeminfo?$v" | jq -e "$1"; }
-running() { curl -s --unix-socket "$mgmt" "http://m/modules/$1?$v" | jq -e '.status.runtimeStatus.status == "running"'; }
-step() { # NAME COMMAND...: in this shell
-    local name=$1
-    shift
-    if "$@"; then ok "$name"; else not_ok "$name" "$(explain)"; fi
-}
-same() { [ "$1" = "$2" ] || { echo "\"$1\" is not \"$2\""; return 1; }; }
 module_spec() { # NAME
     jq -cn --arg n "$1" --arg i "$image" \
         '{($n): {type: "docker", status: "running", restartPolicy: "always", settings: {image: $i, createOptions: "{}"}}}'

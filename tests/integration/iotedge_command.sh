@@ -20,11 +20,6 @@ cleanup_extra() {
     umount "$work/podman/root" 2>/dev/null
 }
 explain() { tail -n 3 "$work/edged.log" 2>/dev/null; }
-step() { # NAME COMMAND...: like check, in this shell
-    local name=$1
-    shift
-    if "$@"; then ok "$name"; else not_ok "$name" "$(explain)"; fi
-}
 
 # ---- the command, with everything of ours
 mkdir -p "$work/bin" "$work/aziot"

@@ -11,13 +11,16 @@ setup_private
 . "tests/support/podman.sh"
 # shellcheck source=tests/support/hub.sh
 . "tests/support/hub.sh"
+# shellcheck source=tests/support/edged.sh
+. "tests/support/edged.sh"
 # shellcheck source=tests/support/node_image.sh
 . "tests/support/node_image.sh"
 export NODE_PATH=$PWD/build/sdk/node_modules
 image=localhost/sdk:latest
-mgmt=$work/mgmt.sock
-v='api-version=2022-08-03'
 count=${COUNT:-400}
+
+edged_engine=$engine
+edged_options=(--hub-program "$BERTH_BUILD/berth-hub")
 
 cleanup_extra() {
     [ -z "${leaf_pid:-}" ] || kill "$leaf_pid" 2>/dev/null
@@ -30,21 +33,9 @@ explain() {
     tail -n 3 "$work/podman/log"
 }
 
-edged_start() {
-    berth-edged --config "$work/config.toml" --state-dir "$work/edged" --mgmt-socket "$mgmt" --engine-socket "$engine" \
-        --https-port "$hub_https" --hub-program "$BERTH_BUILD/berth-hub" >>"$work/edged.log" 2>&1 &
-    edged_pid=$!
-    wait_until 10 curl -sf --unix-socket "$mgmt" "http://m/systeminfo?$v"
-}
-edged_stop() { # [SIGNAL]
-    [ -n "${edged_pid:-}" ] || return 0
-    kill "${1:--TERM}" "$edged_pid" 2>/dev/null
-    wait "$edged_pid" 2>/dev/null
-    edged_pid=
-}
 edge_hub_pid() { pgrep -f "berth-hub --role edge .*$work"; }
 
-module() { # NAME ENV-JSON
+sdk_module() { # NAME ENV-JSON
     jq -cn --arg name "$1" --arg image "$image" --argjson env "$2" '{($name): {type: "docker", status: "running", restartPolicy: "always", imagePullPolicy: "never",
         env: ($env | map_values({value: .})), settings: {image: $image, createOptions: "{}"}}}'
 }
@@ -56,11 +47,6 @@ deploy() { # MODULES ROUTES
         "$edgeHub": {"properties.desired": {schemaVersion: "1.1", routes: $routes,
             storeAndForwardConfiguration: {timeToLiveSecs: 86400}}}}}' |
         hub_call POST /devices/edge-1/applyConfigurationContent -d @-
-}
-step() { # NAME COMMAND...: in this shell, since it leaves variables behind
-    local name=$1
-    shift
-    if "$@"; then ok "$name"; else not_ok "$name" "$(explain)"; fi
 }
 log_of() { podman_here logs "$1" 2>&1; }
 logged() { log_of "$1" | grep -qx -- "$2"; }
@@ -83,7 +69,7 @@ check 'an image with the SDK is made' node_import "$engine" "$work/node.tar" loc
 rm "$work/node.tar"
 step 'the runtime starts' edged_start
 routes='{"up": "FROM /messages/* INTO $upstream", "in": "FROM /messages/modules/source/outputs/out INTO BrokeredEndpoint(\"/modules/sink/inputs/in\")"}'
-deploy "$(jq -cs add <<<"$(module source "{\"ROLE\": \"source\", \"COUNT\": \"$count\", \"RUN\": \"1\"}") $(module sink '{"ROLE": "sink"}')")" "$routes"
+deploy "$(jq -cs add <<<"$(sdk_module source "{\"ROLE\": \"source\", \"COUNT\": \"$count\", \"RUN\": \"1\"}") $(sdk_module sink '{"ROLE": "sink"}')")" "$routes"
 
 # ---- identity, routes, twin, method
 check 'a module connects with what the runtime gives it' wait_until 90 logged sink 'ready sink' || log_of sink
@@ -100,7 +86,7 @@ check "the edge hub's own twin tells of it" wait_until 20 told
 
 # ---- deaths on the way: the edge hub, the cloud, the runtime
 next_run() { # RUN
-    deploy "$(jq -cs add <<<"$(module source "{\"ROLE\": \"source\", \"COUNT\": \"$count\", \"RUN\": \"$1\"}") $(module sink '{"ROLE": "sink"}')")" "$routes"
+    deploy "$(jq -cs add <<<"$(sdk_module source "{\"ROLE\": \"source\", \"COUNT\": \"$count\", \"RUN\": \"$1\"}") $(sdk_module sink '{"ROLE": "sink"}')")" "$routes"
     wait_until 60 eval "got $1 | grep -q ."
 }
 next_run 2

@@ -270,32 +270,39 @@ static inline void queue(const char *device, const char *module, const char *bag
         abort();
 }
 
-/* The values of property "n" that the cloud has of DEVICE since event AFTER, duplicates left out:
- * how many there are as long as they count up by one from 0; minus one where they do not. */
-static inline long in_order(const char *device, uint64_t after)
+/* Reads what the cloud has got of DEVICE behind event AFTER, which goes on with it. NEXT is the
+ * number that comes next in property "n"; smaller ones are sent again. False where one is left out.
+ */
+static inline bool follow(const char *device, uint64_t *after, long *next)
 {
-    long next = 0;
-
     for (;;) {
         char target[200];
         auto_json cJSON *out = NULL;
         const cJSON *list;
 
-        snprintf(target, sizeof(target), "/sandbox/events?after=%" PRIu64 "&device=%s", after,
+        snprintf(target, sizeof(target), "/sandbox/events?after=%" PRIu64 "&device=%s", *after,
                  device);
         (void)rest(&hub, NULL, "GET", target, NULL, NULL, &out);
         list = out ? json_get(out, "events") : NULL;
         if (!list || !list->child)
-            return next;
+            return true;
         for (const cJSON *e = list->child; e; e = e->next) {
             long n = strtol(json_str(json_get(e, "properties"), "n", "-1"), NULL, 10);
 
-            after = json_u64(e, "sequence", after);
-            if (n > next)
-                return -1;
-            next += n == next;
+            *after = json_u64(e, "sequence", *after);
+            if (n > *next)
+                return false;
+            *next += n == *next;
         }
     }
+}
+
+/* How many numbers came since event AFTER, from 0 on; -1 where one is left out. */
+static inline long in_order(const char *device, uint64_t after)
+{
+    long next = 0;
+
+    return follow(device, &after, &next) ? next : -1;
 }
 
 static inline uint64_t last_event(void)
