@@ -83,10 +83,9 @@ static void on_config_written(void *arg, const char *text, const struct buf *bod
                               const struct err *err)
 {
     struct provision *p = arg;
-    (void)text;
     (void)body;
     p->call = NULL;
-    p->config_applied = !err;
+    p->config_applied = !err && !str_eq(text, "unchanged");
     struct err why;
     if (err) {
         why = *err;

@@ -25,16 +25,29 @@ static const char *const level_names[] = {
 };
 _Static_assert(ARRAY_LEN(level_names) == LOG_LEVEL_COUNT, "a name for each level");
 
+struct ring {
+    char *lines[LOG_RECENT_MAX]; /* circular; NULL where never used */
+    size_t next;
+};
+
 static struct {
     pthread_mutex_t lock;
     int fd;
     char *path; /* NULL: standard error */
     enum log_level min;
-    char *recent[LOG_RECENT_MAX]; /* circular; NULL where never used */
-    size_t next;
+    struct ring recent, apart;
+    const char *apart_area; /* whose lines are in `apart`; NULL: nobody's */
     void (*tap)(void *arg, const char *line);
     void *tap_arg;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .min = LOG_LEVEL_INFO};
+
+static void forget(struct ring *ring)
+{
+    for (size_t i = 0; i < LOG_RECENT_MAX; i++) {
+        free(ring->lines[i]);
+        ring->lines[i] = NULL;
+    }
+}
 
 static int open_file(const char *path)
 {
@@ -63,10 +76,8 @@ void log_close(void)
     free(state.path);
     state.path = NULL;
     state.fd = STDERR_FILENO;
-    for (size_t i = 0; i < LOG_RECENT_MAX; i++) {
-        free(state.recent[i]);
-        state.recent[i] = NULL;
-    }
+    forget(&state.recent);
+    forget(&state.apart);
     pthread_mutex_unlock(&state.lock);
 }
 
@@ -109,11 +120,20 @@ static void rotate_if_large(void)
     state.fd = fd;
 }
 
-static void remember(const char *line)
+static void remember(struct ring *ring, const char *line)
 {
-    free(state.recent[state.next]);
-    state.recent[state.next] = xstrdup(line);
-    state.next = (state.next + 1) % LOG_RECENT_MAX;
+    free(ring->lines[ring->next]);
+    ring->lines[ring->next] = xstrdup(line);
+    ring->next = (ring->next + 1) % LOG_RECENT_MAX;
+}
+
+static void recall(const struct ring *ring, void (*fn)(void *arg, const char *line), void *arg)
+{
+    for (size_t i = 0; i < LOG_RECENT_MAX; i++) {
+        const char *line = ring->lines[(ring->next + i) % LOG_RECENT_MAX];
+        if (line)
+            fn(arg, line);
+    }
 }
 
 void log_line(enum log_level level, const char *area, const char *fmt, ...)
@@ -132,7 +152,8 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...)
 
     pthread_mutex_lock(&state.lock);
     if (level >= state.min) {
-        remember(buf_str(&line));
+        bool apart = state.apart_area && str_eq(area, state.apart_area);
+        remember(apart ? &state.apart : &state.recent, buf_str(&line));
         if (state.tap)
             state.tap(state.tap_arg, buf_str(&line));
         rotate_if_large();
@@ -147,11 +168,15 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...)
 void log_recent(void (*fn)(void *arg, const char *line), void *arg)
 {
     pthread_mutex_lock(&state.lock);
-    for (size_t i = 0; i < LOG_RECENT_MAX; i++) {
-        const char *line = state.recent[(state.next + i) % LOG_RECENT_MAX];
-        if (line)
-            fn(arg, line);
-    }
+    recall(&state.recent, fn, arg);
+    recall(&state.apart, fn, arg);
+    pthread_mutex_unlock(&state.lock);
+}
+
+void log_keep_apart(const char *area)
+{
+    pthread_mutex_lock(&state.lock);
+    state.apart_area = area;
     pthread_mutex_unlock(&state.lock);
 }
 

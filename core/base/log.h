@@ -33,6 +33,9 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...) ATTR
 /* Calls FN for each of the last lines (at most 500), oldest first, under the log's lock: FN must
  * not log. */
 void log_recent(void (*fn)(void *arg, const char *line), void *arg);
+/* From now on the last 500 lines of AREA, a static word, are kept beside those of all others, so
+ * that neither push the other out; log_recent() has them behind these. NULL ends it. */
+void log_keep_apart(const char *area);
 
 /* From now on FN also gets each line that is written, under the log's lock and on the thread that
  * logs: FN must not log. NULL ends it. */

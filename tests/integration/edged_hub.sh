@@ -78,6 +78,12 @@ check 'its folder is private' same "$(stat -c %a "$state/hub" "$state/hub/settin
 check 'module list' eval 'api "/modules?$v" | jq -e ".modules | map(.name) == [\"edgeAgent\",\"edgeHub\"] and (.[1].config.settings.image | startswith(\"berth-hub:\"))"'
 check 'its log' eval 'logs edgeHub | grep -q "warn  edgeHub: hub: serving" && logs edgeHub | grep -q "warn  edgeHub: a crash says this"'
 check 'its log is its own' eval '! logs edgeHub | grep -q "cloud: connected" && ! logs edgeAgent | grep -q "hub: serving"'
+plays "$ready"'; for ((i = 0; i < 1200; i++)); do echo "$stamp info  hub: chat $i" >&2; done; '"$wait_for_end"
+action restart >/dev/null
+check "however much it says, the agent's own lines stay" eval 'wait_until 10 eval "logs edgeHub | grep -q \"chat 1199\"" && logs edgeAgent | grep -q "cloud: connected" && [ "$(logs edgeHub | wc -l)" = 500 ]'
+plays "$serve"
+action restart >/dev/null
+wait_until 5 runs
 check 'its log: tail' eval '[ "$(logs edgeHub "&tail=1" | wc -l)" = 1 ]'
 check 'GetModuleLogs' eval 'hub_call POST "/twins/edge-1/modules/%24edgeAgent/methods" -d "{\"methodName\":\"GetModuleLogs\",\"payload\":{\"schemaVersion\":\"1.0\",\"items\":{\"id\":\"edgeHub\",\"filter\":{}}}}" |
     jq -e ".payload | length == 1 and .[0].id == \"edgeHub\" and (.[0].payload | contains(\"hub: serving\"))"'
@@ -181,6 +187,11 @@ check 'MqttWs: the runtime itself connects' wait_until 10 eval 'api "/systeminfo
 check 'MqttWs: so does its hub' wait_until 10 settings '.upstreamProtocol == "MqttWs" and .mqttPort == 1'
 
 # ---- another device
+edged_stop
+echo kept >"$state/hub/messages"
+echo '{' >"$state/hub/runtime.json"
+edged_start
+check 'a folder of nobody knows whom goes, and the hub runs' wait_until 10 eval '[ ! -e "$state/hub/messages" ] && runs'
 echo kept >"$state/hub/messages"
 edged_stop
 write_config "$(hub_device edge-2)"

@@ -26,6 +26,7 @@ static struct fake {
     char lines[600];         /* of all requests to the helper, one a line */
     struct buf body;         /* of the last */
     const char *refuse;      /* config-apply fails with this */
+    bool unchanged;          /* it finds the same there already */
     const char *after_apply; /* cloud state that the new configuration leads to */
 } fake = {.cloud = "connected", .cloud_error = "", .cloud_since = "2026-11-21T10:00:00Z"};
 
@@ -130,7 +131,7 @@ static const char *admin_answer(const char *line)
     if (str_eq(line, "config-apply")) {
         fake.cloud = fake.after_apply;
         STR_SET(fake.cloud_since, "2026-11-21T10:05:00Z");
-        return "ok\n";
+        return fake.unchanged ? "ok unchanged\n" : "ok\n";
     }
     if (str_eq(line, "config-undo"))
         return "ok previous configuration restored\n";
@@ -470,6 +471,16 @@ static void case_provision(void)
                strstr(err.hint, "clock") && strstr(fake.lines, "config-undo") &&
                !strstr(err.msg, KEY),
            "%s: %s | %s | %s", err_kind_name(err.kind), err.msg, err.hint, fake.lines);
+
+    calm();
+    fake.unchanged = true;
+    fake.after_apply = "refused";
+    fake.cloud_error = "CONNACK 5: not authorized";
+    err = run_all(string, &step);
+    report("a_configuration_that_was_there_before_is_not_undone",
+           err.kind == ERR_AUTH && !strstr(fake.lines, "undo"), "%s: %s | %s",
+           err_kind_name(err.kind), err.msg, fake.lines);
+    fake.unchanged = false;
 
     calm();
     fake.after_apply = "disconnected";

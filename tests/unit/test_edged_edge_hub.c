@@ -4,13 +4,16 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/io/child.h"
 #include "vm/guest/edged/agent_log.h"
 #include "vm/guest/edged/edge_hub_settings.h"
 #include "vm/guest/edged/edge_hub_state.h"
 #include "vm/guest/hub/edge_settings.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct config config = {
@@ -110,6 +113,8 @@ Test(edge_hub_state, comes_back_from_its_file)
     (void)close(fd);
     cr_assert_eq(edge_hub_state_write(path, &state, &err), 0, "%s", err.msg);
     cr_assert_eq(edge_hub_state_read(path, &back, &err), 0, "%s", err.msg);
+    cr_assert_neq(back.boot[0], '\0');
+    STR_SET(state.boot, back.boot);
     cr_assert_eq(memcmp(&back, &state, sizeof(state)), 0);
     (void)unlink(path);
     cr_assert_eq(edge_hub_state_read(path, &back, &err), 0);
@@ -117,10 +122,33 @@ Test(edge_hub_state, comes_back_from_its_file)
 }
 
 /* The process is there, but it is not the one that was meant. */
-Test(edge_hub_state, does_not_kill_who_has_the_number_now)
+Test(edge_hub_state, kills_only_the_one_that_was_meant)
 {
-    const struct edge_hub_state state = {.container.pid = getpid(), .pid_ticks = 1};
-    edge_hub_state_kill(&state);
+    char path[] = "/tmp/edge-hub-state-XXXXXX";
+    struct err err = {0};
+    struct edge_hub_state left = {.device = device};
+    int fd = mkstemp(path), status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        (void)pause();
+        _exit(0);
+    }
+    (void)close(fd);
+    left.container.pid = child;
+    left.pid_ticks = child_start_time(child);
+    cr_assert_eq(edge_hub_state_write(path, &left, &err), 0, "%s", err.msg);
+    cr_assert_eq(edge_hub_state_read(path, &left, &err), 0, "%s", err.msg);
+    (void)unlink(path);
+
+    struct edge_hub_state later = left, elsewhen = left;
+    later.pid_ticks++;
+    STR_SET(elsewhen.boot, "of another boot");
+    edge_hub_state_kill(&later);
+    edge_hub_state_kill(&elsewhen);
+    cr_expect_eq(waitpid(child, &status, WNOHANG), 0, "it still runs");
+    edge_hub_state_kill(&left);
+    cr_expect_eq(waitpid(child, &status, 0), child);
+    cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
 static void recent(enum agent_log which, uint64_t tail, struct buf *out)

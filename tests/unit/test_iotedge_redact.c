@@ -29,6 +29,8 @@ Test(redact_text, hides_values_by_their_names)
     is("curl -H 'authorization: Bearer abc' x", "curl -H 'authorization: REDACTED");
     is("sent Bearer eyJhbGciOiJIUzI1NiJ9.e30 to it", "sent Bearer REDACTED to it");
     is("proxy http://me:pw@proxy:3128/ set", "proxy http://REDACTED@proxy:3128/ set");
+    is("http://me:p@ss:w@proxy:3128/a@b", "http://REDACTED@proxy:3128/a@b");
+    is("pkcs11:object=x?pin-value=1234", "pkcs11:object=x?pin-value=REDACTED");
     is("access_token=x,y", "access_token=REDACTED,y");
     is("MY-API-KEY: x", "MY-API-KEY: REDACTED");
 }
@@ -124,6 +126,18 @@ Test(redact_json, hides_members_and_environment)
     redact_json(json);
     json_print(&out, json);
     cr_assert_str_eq(buf_str(&out), want);
+}
+
+Test(redact_json, hides_what_a_command_is_given_behind_a_secrets_name)
+{
+    static const char text[] =
+        "{\"Cmd\":[\"run\",\"--password\",\"p w\",\"--token=t\",\"token\",\"x\",\"--secret\",7]}";
+    auto_buf struct buf out = {0};
+    auto_json cJSON *json = json_parse(text, strlen(text), NULL);
+    redact_json(json);
+    json_print(&out, json);
+    cr_assert_str_eq(buf_str(&out), "{\"Cmd\":[\"run\",\"--password\",\"REDACTED\",\"--token="
+                                    "REDACTED\",\"token\",\"x\",\"--secret\",7]}");
 }
 
 Test(redact_toml, says_the_same_but_for_secrets)

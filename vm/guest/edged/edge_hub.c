@@ -37,6 +37,16 @@ void edge_hub_save(struct edge_hub *h)
         log_error("module", EDGE_HUB_NAME ": its state could not be saved: %s", err.msg);
 }
 
+/* Another device's messages must not go out as this one's: as long as they are here, no hub starts.
+ */
+int edge_hub_clear(struct edge_hub *h, struct err *err)
+{
+    if (h->foreign && file_remove_tree(h->dir, err) < 0)
+        return err_wrap(err, "what it kept for another device is still here");
+    h->foreign = false;
+    return 0;
+}
+
 /* Those that wait for a start, or for the end. */
 void edge_hub_tell(struct edge_hub *h, bool start, const struct err *err)
 {
@@ -101,7 +111,11 @@ static void look_at_child(struct edge_hub *h, const struct module_spec *spec, ui
 /* Where it is deployed again, that is a new one. */
 static void forget(struct edge_hub *h)
 {
+    struct err err;
     struct container *c = &h->state.container;
+    h->again = false;
+    err_set(&err, ERR_CANCELLED, "it is not deployed any more");
+    edge_hub_tell(h, true, &err);
     if (c->state == CONTAINER_CREATED)
         return;
     c->state = CONTAINER_CREATED;
@@ -192,11 +206,13 @@ void edge_hub_begin(struct edge_hub *h, const struct device *device)
     if (edge_hub_state_read(h->state_path, s, &err) < 0)
         log_warn("module", EDGE_HUB_NAME ": what it was is not known: %s", err.msg);
     edge_hub_state_kill(s);
-    if (*s->device.id &&
-        !(str_eq(s->device.id, device->id) && str_eq(s->device.hub, device->hub))) {
-        log_info("module", EDGE_HUB_NAME ": removing what it kept for device %s", s->device.id);
+    if (!(str_eq(s->device.id, device->id) && str_eq(s->device.hub, device->hub))) {
+        h->foreign = file_exists(h->dir);
+        if (h->foreign)
+            log_info("module", EDGE_HUB_NAME ": removing what it kept for %s%s",
+                     *s->device.id ? "device " : "nobody knows whom", s->device.id);
         *s = (struct edge_hub_state){.container.state = CONTAINER_CREATED};
-        if (file_remove_tree(h->dir, &err) < 0)
+        if (edge_hub_clear(h, &err) < 0)
             log_error("module", EDGE_HUB_NAME ": %s", err.msg);
     }
     s->device = *device;
@@ -216,6 +232,7 @@ void edge_hub_begin(struct edge_hub *h, const struct device *device)
 struct edge_hub *edge_hub_new(const struct edge_hub_context *context)
 {
     struct edge_hub *h = xcalloc(1, sizeof(*h));
+    log_keep_apart(EDGE_HUB_NAME); /* what agent_log.h takes from it */
     h->c = *context;
     h->dir = xasprintf("%s/hub", context->state_dir);
     h->state_path = xasprintf("%s/runtime.json", h->dir);

@@ -176,7 +176,7 @@ void edge_hub_start(struct edge_hub *h, const struct module_spec *spec, bool cou
         h->track.restart.count++;
         h->track.restart.last_ms = clock_wall_ms();
     }
-    if (!installed(h, &err)) {
+    if (!installed(h, &err) || edge_hub_clear(h, &err) < 0) {
         fail(h, &err);
         return;
     }

@@ -18,6 +18,7 @@ struct edge_hub {
     struct edge_hub_context c;
     bool began; /* the device is known */
     bool closed;
+    bool foreign;      /* what is in its folder is another device's, or may be */
     uv_timer_t *timer; /* the next look */
     char *dir, *state_path, *settings_path;
     struct edge_hub_state state; /* its container: how the child is doing, in a container's words */
@@ -35,6 +36,7 @@ struct edge_hub {
 const struct module_spec *edge_hub_spec(const struct edge_hub *h); /* NULL: not deployed */
 void edge_hub_look_in(struct edge_hub *h, uint64_t ms);
 void edge_hub_save(struct edge_hub *h);
+int edge_hub_clear(struct edge_hub *h, struct err *err); /* of what is FOREIGN */
 /* Tells those that wait for a START, or for the end, that it came, or why not. */
 void edge_hub_tell(struct edge_hub *h, bool start, const struct err *err);
 

@@ -10,19 +10,32 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FILE_MAX 4096
-#define KILL_MS  2000
+#define FILE_MAX  4096
+#define KILL_MS   2000
+#define BOOT_FILE "/proc/sys/kernel/random/boot_id"
+
+/* Numbers and start times of processes come back after a boot, and boots resemble each other. */
+static void read_boot(char ret[40])
+{
+    auto_buf struct buf text = {0};
+    ret[0] = '\0';
+    if (file_read(BOOT_FILE, FILE_MAX, &text, NULL) == 0 && text.len)
+        (void)str_copy(ret, 40, str_trim(text.data));
+}
 
 int edge_hub_state_write(const char *path, const struct edge_hub_state *s, struct err *err)
 {
     auto_json cJSON *json = cJSON_CreateObject();
     auto_buf struct buf text = {0};
     const struct container *c = &s->container;
+    char boot[40];
+    read_boot(boot);
     json_add_str(json, "hub", s->device.hub);
     json_add_str(json, "device", s->device.id);
     json_add_bool(json, "running", c->state == CONTAINER_RUNNING);
     json_add_u64(json, "pid", (uint64_t)c->pid);
     json_add_u64(json, "ticks", s->pid_ticks);
+    json_add_str(json, "boot", boot);
     json_add_u64(json, "started", c->started_ms);
     json_add_u64(json, "finished", c->finished_ms);
     json_add_bool(json, "ended", c->ended);
@@ -47,6 +60,7 @@ int edge_hub_state_read(const char *path, struct edge_hub_state *ret, struct err
     struct container *c = &ret->container;
     JSON_COPY(ret->device.hub, json, "hub");
     JSON_COPY(ret->device.id, json, "device");
+    JSON_COPY(ret->boot, json, "boot");
     c->pid = (pid_t)json_u64(json, "pid", 0);
     c->started_ms = json_u64(json, "started", 0);
     c->finished_ms = json_u64(json, "finished", 0);
@@ -65,8 +79,10 @@ int edge_hub_state_read(const char *path, struct edge_hub_state *ret, struct err
 /* By a descriptor, which stands for one process whatever becomes of its number. */
 void edge_hub_state_kill(const struct edge_hub_state *s)
 {
+    char boot[40];
     pid_t pid = s->container.pid;
-    if (pid <= 1 || !s->pid_ticks)
+    read_boot(boot);
+    if (pid <= 1 || !s->pid_ticks || !str_eq(s->boot, boot))
         return;
     auto_close int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0 || child_start_time(pid) != s->pid_ticks)

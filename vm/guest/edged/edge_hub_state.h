@@ -12,6 +12,7 @@ struct edge_hub_state {
     struct device device;
     struct container container; /* state, pid, times, exit code; the rest stays empty */
     uint64_t pid_ticks;         /* when that process started: child_start_time() */
+    char boot[40];              /* of the machine, when the file was written */
     struct restart_track restart;
 };
 

@@ -23,6 +23,7 @@ struct workload_wait {
     struct workload_wait *next;
     workload_fn fn; /* NULL: cancelled, or nobody waits */
     void *arg;
+    bool drop; /* the hub is to delete it */
     char module[DEPLOYMENT_NAME_MAX];
 };
 
@@ -182,10 +183,20 @@ struct workload_wait *workload_identify(struct workload *w, const char *module, 
     return NULL;
 }
 
+static bool waited_for(const struct workload *w, const char *module, bool drops_only)
+{
+    const struct workload_wait *wait = w->waits;
+    while (wait && !(str_eq(wait->module, module) && (wait->drop || !drops_only)))
+        wait = wait->next;
+    return wait != NULL;
+}
+
+/* What the hub is about to delete does not count: a module that comes back waits for a new one. */
 const char *workload_generation(struct workload *w, const char *module)
 {
     const struct identity *identities = cloud_identity(w->c.cloud);
-    const char *known = identities ? identity_generation(identities, module) : NULL;
+    const char *known =
+        identities && !waited_for(w, module, true) ? identity_generation(identities, module) : NULL;
     /* Not without a connection: questions come one after the other, and the cloud's own would wait
      * behind these. */
     if (known && cloud_state(w->c.cloud).word == CLOUD_CONNECTED)
@@ -207,14 +218,6 @@ static void on_dropped(void *arg, const char *generation, const struct err *err)
     wait_free(wait);
 }
 
-static bool waited_for(const struct workload *w, const char *module)
-{
-    const struct workload_wait *wait = w->waits;
-    while (wait && !str_eq(wait->module, module))
-        wait = wait->next;
-    return wait != NULL;
-}
-
 void workload_drop_identities(struct workload *w, bool (*wanted)(const void *arg, const char *name),
                               const void *arg)
 {
@@ -224,9 +227,10 @@ void workload_drop_identities(struct workload *w, bool (*wanted)(const void *arg
         clock_mono_ms() < w->drop_after_ms)
         return;
     for (size_t i = 0; (name = identity_known(identities, i)); i++) {
-        if (name[0] == '$' || wanted(arg, name) || waited_for(w, name))
+        if (name[0] == '$' || wanted(arg, name) || waited_for(w, name, false))
             continue;
         struct workload_wait *wait = wait_new(w, name, NULL, NULL);
+        wait->drop = true;
         if (identity_ask(identities, IDENTITY_DELETE, name, on_dropped, wait, NULL) < 0) {
             wait_free(wait);
             return;

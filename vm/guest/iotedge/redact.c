@@ -104,20 +104,21 @@ static size_t take_bearer(const char *text, size_t len, size_t at, struct buf *o
     return end;
 }
 
-/* "://USER:PASSWORD@HOST": AT is the colon. */
+/* "://USER:PASSWORD@HOST": AT is the colon. A password may hold an '@': the last one counts. */
 static size_t take_user(const char *text, size_t len, size_t at, struct buf *out)
 {
+    size_t next = at;
     if (at + 3 >= len || text[at + 1] != '/' || text[at + 2] != '/')
         return at;
     for (size_t end = at + 3; end < len; end++) {
-        if (text[end] == '@') {
-            buf_puts(out, "://" REDACT_MARK);
-            return end;
-        }
+        if (text[end] == '@')
+            next = end;
         if (isspace((unsigned char)text[end]) || strchr("/?#\"'<>", text[end]))
             break;
     }
-    return at;
+    if (next > at)
+        buf_puts(out, "://" REDACT_MARK);
+    return next;
 }
 
 static void redact_span(const char *text, size_t len, struct buf *out)

@@ -14,7 +14,8 @@ static const char *const endings[] = {
     "accesskey",       "apikey",        "secretkey",        "privatekey",   "deviceidpk",
     "signingkey",      "encryptionkey", "connectionstring", "password",     "passwd",
     "passphrase",      "pwd",           "secret",           "token",        "credential",
-    "credentials",     "authorization", "cookie",           "registryauth",
+    "credentials",     "authorization", "cookie",           "registryauth", "pkcs11pin",
+    "pinvalue",
 };
 /* And one that is just this. */
 static const char *const wholes[] = {"sig", "sas", "pw", "pass"};

@@ -44,13 +44,21 @@ static bool is_env(const char *name)
     return name && strcasecmp(name, "env") == 0;
 }
 
+/* Of a command: behind "--password". */
+static bool follows_secret(const cJSON *list, const cJSON *item)
+{
+    const char *before =
+        item != list->child && cJSON_IsString(item->prev) ? item->prev->valuestring : "";
+    return before[0] == '-' && redact_is_secret(before, strlen(before));
+}
+
 void redact_json(cJSON *value)
 {
     for (cJSON *item = value ? value->child : NULL; item; item = item->next) {
         const char *name = item->string;
         if (!cJSON_IsString(item))
             redact_json(item);
-        else if (name && redact_is_secret(name, strlen(name)))
+        else if (name ? redact_is_secret(name, strlen(name)) : follows_secret(value, item))
             replace(item, REDACT_MARK);
         else if (cJSON_IsArray(value) && is_env(value->string))
             redact_env(item);

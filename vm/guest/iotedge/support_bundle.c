@@ -67,7 +67,9 @@ static int make(const struct iotedge *o, const struct support_options *options, 
     auto_close int fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
     if (fd < 0)
         return err_sys(err, errno, "write %s", out ? "a temporary file below /var/tmp" : file);
-    struct zip_file *zip = zip_file_new(temporary, clock_wall_ms(), err);
+    /* Not by its name, which in a folder of somebody else's may be another file by now. */
+    auto_free char *self = xasprintf("/proc/self/fd/%d", fd);
+    struct zip_file *zip = zip_file_new(self, clock_wall_ms(), err);
     if (out)
         (void)unlink(temporary); /* it ends with us, however that is */
     int status = zip ? support_collect(o, options, zip, err) : -1;
