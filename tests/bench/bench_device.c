@@ -9,7 +9,8 @@
 #include <sys/prctl.h>
 
 #define MODULES   48 /* 50 with the two of the system: as many as a device may have */
-#define PUSHERS   4  /* calls by hand at once: as many as the runtime makes */
+#define FEW       3
+#define PUSHERS   4 /* calls by hand at once: as many as the runtime makes */
 #define CHANGES   100
 #define ROUNDS    5
 #define QUEUED    100000
@@ -349,40 +350,36 @@ static void publish_window(struct link *l, unsigned i)
 }
 
 /* The cloud is away meanwhile: its pages are not to be shared. */
-static void bench_memory(void)
+static void open_modules(struct link *links, unsigned from, unsigned n)
 {
-    struct link links[MODULES];
-    unsigned n = 3;
-
     deploy(n);
-    await(&engine.seen->running, n, "three modules are not started");
-    for (unsigned i = 0; i < n; i++) {
+    await(&engine.seen->running, n, "not all modules are started");
+    for (unsigned i = from; i < n; i++) {
         edge_add_module(&edge, &cloud, names[i]);
         log_in(&links[i], i);
         publish_window(&links[i], i);
     }
     await_quiet();
     (void)hub_end(&cloud, SIGKILL);
+}
+
+static void bench_few(struct link *links)
+{
+    open_modules(links, 0, FEW);
     say_memory("3 modules", "<= 12 MiB");
     if (!hub_start(&cloud))
         die(cloud.line);
+}
 
-    deploy(MODULES);
-    await(&engine.seen->running, MODULES, "50 modules are not started");
-    for (unsigned i = n; i < MODULES; i++) {
-        edge_add_module(&edge, &cloud, names[i]);
-        log_in(&links[i], i);
-    }
-    await_quiet();
-    (void)hub_end(&cloud, SIGKILL);
+static void bench_many(struct link *links)
+{
+    open_modules(links, FEW, MODULES);
     for (unsigned sent = 0; sent < QUEUED; sent += WINDOW) {
         unsigned i = sent / WINDOW % MODULES;
 
         publish_window(&links[i], i);
     }
     say_memory("50 modules, 100,000 messages queued", "<= 24 MiB");
-    for (unsigned i = 0; i < MODULES; i++)
-        link_close(&links[i]);
 }
 
 /* ---- main ---- */
@@ -411,10 +408,15 @@ static void prepare(void)
 
 int main(void)
 {
+    struct link links[MODULES];
+
     prepare();
+    bench_few(links);
     bench_change();
     bench_deployment();
-    bench_memory();
+    bench_many(links);
+    for (int i = 0; i < MODULES; i++)
+        link_close(&links[i]);
     (void)kill(edged, SIGTERM);
     (void)waitpid(edged, NULL, 0);
     engine_end(&engine);
