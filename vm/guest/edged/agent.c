@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-#define OPERATIONS_MAX 4 /* at once: pulls share one link, and the guest is small */
-
 struct agent {
     uv_loop_t *loop;
     struct docker *docker;
@@ -42,7 +40,7 @@ struct agent {
 
     struct module_track tracks[PLAN_TRACKS_MAX];
     size_t n_tracks;
-    struct operation *ops[OPERATIONS_MAX];
+    struct operation *ops[PLAN_TRACKS_MAX]; /* at most one for a track */
     size_t n_ops;
     struct plan plan;
 };
@@ -238,9 +236,11 @@ static void on_pass(uv_timer_t *timer)
     uint64_t now_ms = clock_wall_ms();
     plan_make(&a->deployment, list, n, a->tracks, a->n_tracks, now_ms, &a->plan);
 
-    for (size_t i = 0; i < a->plan.n && a->n_ops < OPERATIONS_MAX; i++) {
+    for (size_t i = 0; i < a->plan.n; i++) {
         const struct plan_item *item = &a->plan.items[i];
-        if (!containers_looking(a->containers, item->name) && !earlier_busy(a, item->order))
+        if (!containers_looking(a->containers, item->name) && !earlier_busy(a, item->order) &&
+            operation_room(a->ops, a->n_ops, item->kind,
+                           deployment_find(&a->deployment, item->name)))
             begin(a, item);
     }
     count_deployment(a);
