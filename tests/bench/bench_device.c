@@ -330,6 +330,7 @@ static void log_in(struct link *l, unsigned i)
                                      .keep_alive_s = 600};
     double end = now_ms() + LIMIT_S * 1e3;
 
+    *l = (struct link){0};
     while (mqtt_login(l, &edge.link, &login, NULL) != 0) {
         link_close(l);
         if (now_ms() > end)
@@ -395,7 +396,7 @@ static void bench_many(struct link *links)
 static void bench_peer(void)
 {
     struct test_hub peer;
-    struct link links[MODULES], away;
+    struct link links[MODULES] = {0}, away = {0};
     struct mqtt_login login = {
         .device = "away", .password = "none", .keep_session = true, .keep_alive_s = 600};
 
