@@ -189,7 +189,7 @@ e2e) run_programs e2e "$2" 1200 ;;
 bench)
     export BERTH_BUILD=$PWD/$2
     for b in tests/bench/*.sh; do [ -e "$b" ] && "$b"; done
-    for b in tests/bench/*.c; do [ -e "$b" ] && "$2/tests/bench/$(basename "${b%.c}")"; done
+    for b in tests/bench/*.c; do [ -e "$b" ] && "${alone[@]}" "$2/tests/bench/$(basename "${b%.c}")"; done
     ;;
 fuzz) run_fuzz "$2" "$3" ;;
 check) run_check ;;

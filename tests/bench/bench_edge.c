@@ -8,6 +8,7 @@
  *   bench_edge [SCALE]    how many times as many messages */
 #include "core/base/mem.h"
 #include "tests/edge_runtime.h"
+#include "tests/support/mosquitto.h"
 
 #include <time.h>
 
@@ -76,42 +77,6 @@ static void end_ours(void)
     if (readlink(link, data, sizeof(data) - 1) > 0)
         (void)file_remove_tree(data, NULL);
     (void)unlink(link);
-}
-
-/* With the cloud's certificate. */
-static void start_theirs(void)
-{
-    char path[100];
-    FILE *f;
-
-    theirs = cloud;
-    theirs.mqtt_port = free_port();
-    (void)snprintf(path, sizeof(path), "%s/mosquitto.conf", theirs.dir);
-    f = fopen(path, "we");
-    if (!f)
-        die(path);
-    (void)fprintf(f,
-                  "listener %u 127.0.0.1\ncafile %s/ca.pem\ncertfile %s/server.pem\n"
-                  "keyfile %s/server.key\nallow_anonymous true\npersistence false\n"
-                  "set_tcp_nodelay true\nuser root\nlog_type error\n",
-                  theirs.mqtt_port, theirs.dir, theirs.dir, theirs.dir);
-    (void)fclose(f);
-    theirs.pid = fork();
-    if (theirs.pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execl("/usr/sbin/mosquitto", "mosquitto", "-c", path, NULL);
-        _exit(127);
-    }
-    for (int i = 0; i < 200; i++) {
-        struct link l;
-
-        if (link_open(&l, &theirs, theirs.mqtt_port)) {
-            link_close(&l);
-            return;
-        }
-        (void)poll(NULL, 0, 20);
-    }
-    die("mosquitto does not start; apt-get install mosquitto");
 }
 
 /* ---- load ---- */
@@ -307,7 +272,8 @@ static double bare_fdatasync(const char *under)
 
 static void bench_routing(unsigned scale)
 {
-    start_theirs();
+    if (!mosquitto_start(&theirs, &cloud))
+        die("mosquitto does not start; apt-get install mosquitto");
     start_ours("/dev/shm");
     compare("in memory, 1 pair, window 1", ">= 0.8x", 1, 1, 5000 * scale);
     compare("in memory, 1 pair, window 16", ">= 0.8x", 1, 16, 40000 * scale);

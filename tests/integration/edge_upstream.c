@@ -4,8 +4,68 @@
 #include "tests/support/upstream.h"
 
 #include <malloc.h>
+#include <sys/syscall.h>
 
+#define YEAR_S   (365LL * 86400)
 #define EVERYONE 47 /* and $edgeAgent, $edgeHub, m: as many as a device may have */
+
+/* ---- this machine's clock ---- */
+
+static _Atomic long long clock_shift_s;
+
+/* In the place of the library's; OpenSSL takes its time elsewhere, and so trusts the cloud all the
+ * while. */
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    int status = (int)syscall(SYS_clock_gettime, id, t);
+
+    if (id == CLOCK_REALTIME)
+        t->tv_sec += clock_shift_s;
+    return status;
+}
+
+/* Messages wait meanwhile, and then go. */
+static bool jump(struct edge_link *l, long long to_s)
+{
+    relay.cut = true;
+    relay_cut(&relay);
+    (void)until(&seen.offline, 1);
+    queue_numbers("dev1", "", 50);
+    clock_shift_s = to_s;
+    (void)outbox_sweep(edge.outbox, NULL, NULL, NULL);
+
+    bool waits = outbox_count(edge.outbox, l->endpoint->number, 0) == 50;
+
+    relay.cut = false;
+    seen.online = seen.offline = 0;
+    edge_link_retry(l, 0);
+    return waits;
+}
+
+static void test_clock(void)
+{
+    uint64_t after = last_event();
+    struct edge_link *l = NULL;
+
+    edge_begin();
+    edge_upstream_client(edge.upstream, "dev1", "", true, 0, NULL);
+    (void)until(&seen.online, 1);
+    l = link_of("dev1", "");
+    report("what waits does not age when the clock jumps ahead by a year", jump(l, YEAR_S), NULL);
+    report("and goes on its way", until_queued("dev1", "", 0), NULL);
+    report("nor when it jumps back by two", jump(l, -YEAR_S), NULL);
+    for (uint64_t end = clock_mono_ms() + WAIT_MS; !l->refused && clock_mono_ms() < end;)
+        turn_for(20);
+    report("a token of last year is refused, which loses nothing",
+           l->refused && outbox_count(edge.outbox, l->endpoint->number, 0) == 50, NULL);
+    report("and is tried again within minutes",
+           l->step == LINK_PAUSE && uv_timer_get_due_in(&l->timer) <= 600000, NULL);
+    clock_shift_s = 0;
+    edge_link_retry(l, 0);
+    report("once the clock is right it goes on", until_queued("dev1", "", 0), NULL);
+    report("all of it in order", in_order("dev1", after) == 50, NULL);
+    edge_end();
+}
 
 /* ---- messages to the cloud ---- */
 
@@ -333,6 +393,7 @@ int main(void)
     test_refused();
     test_proxy();
     test_network();
+    test_clock();
     test_c2d();
     test_twin();
     test_websocket();

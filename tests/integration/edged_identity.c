@@ -252,7 +252,8 @@ static void test_refused(void)
          {.status = 401,
           .body = "{\"Message\":\"ErrorCode:IotHubUnauthorizedAccess\"}",
           .date = "Sat, 01 Jan 2050 00:00:00 GMT"},
-         SAY(404, "{}"), SAY(404, "{}"));
+         SAY(404, "{}"), SAY(404, "{}"), SAY(404, "{}"),
+         SAY(403, "{\"Message\":\"ErrorCode:IotHubQuotaExceeded;no more than 50\"}"));
     ask(id, IDENTITY_GET, "m");
     ask(id, IDENTITY_GET, "m");
     expect(seen.err.kind == ERR_REMOTE && strstr(seen.err.msg, "refused the key of device"),
@@ -264,6 +265,8 @@ static void test_refused(void)
     ask(id, IDENTITY_GET, "other");
     expect(seen.err.kind == ERR_NOT_FOUND && strstr(seen.err.msg, "knows no module other"),
            seen.err.msg);
+    ask(id, IDENTITY_CREATE, "another");
+    expect(strstr(seen.err.msg, "no further module"), "one module too many is not told as that");
     END;
 }
 

@@ -285,6 +285,44 @@ check 'it asked the proxy for the service and the hub' eval 'grep -q "^CONNECT l
 check 'with its name' grep -qi "^Proxy-Authorization: Basic $(printf user:secret | base64)" "$work/proxied"
 edged_stop
 
+# ---- provisioning service: certificates
+new_key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
+certificates() { # PLACE FILE: an attestation
+    jq -cn --arg place "$1" --rawfile pem "$2" '{type: "x509", x509: {($place): {primary: {certificate: $pem}}}}'
+}
+shows() { # NAME
+    printf 'identity_cert = "file://%s/%s.pem"\nidentity_pk = "file://%s/%s.key"\n' "$work" "$1" "$work" "$1" | dps_config '' x509
+}
+fresh
+step 'a certificate is enrolled' enrol x509-1 "$(certificates clientCertificates "$work/device.pem")" >/dev/null
+shows device
+connects 'a certificate of the provisioning service' x509-1
+check 'it opens the hub, too' same "$(hub_call GET /devices/x509-1 | jq -r '"\(.authentication.type) \(.capabilities.iotEdge)"')" 'selfSigned true'
+edged_stop
+check 'no key of the device is made' test ! -e "$state/keys/device-id.key"
+hub_kill
+edged_start
+check 'with a certificate it knows who it is without a network' wait_until 10 info '.device_id == "x509-1"'
+step 'the hub is there again' hub_start
+check 'and connects when there is one' wait_until 60 connected_as x509-1
+edged_stop
+fresh
+openssl req -x509 "${new_key[@]}" -days 2 -subj /CN=x509-1 -keyout "$work/other.key" -out "$work/other.pem" 2>/dev/null
+shows other
+refused 'another certificate of the same name' refused 'the provisioning service refused'
+
+openssl req -x509 "${new_key[@]}" -days 2 -subj '/CN=Plant CA' -keyout "$work/plant.key" -out "$work/plant.pem" 2>/dev/null
+openssl req "${new_key[@]}" -subj /CN=unit-1 -keyout "$work/unit.key" -out "$work/unit.csr" 2>/dev/null
+openssl x509 -req -in "$work/unit.csr" -CA "$work/plant.pem" -CAkey "$work/plant.key" -CAcreateserial -days 2 2>/dev/null |
+    cat - "$work/plant.pem" >"$work/unit.pem"
+group=$(jq -cn --argjson attestation "$(certificates signingCertificates "$work/plant.pem")" \
+    '{enrollmentGroupId: "plant", attestation: $attestation, capabilities: {iotEdge: true}}')
+step 'an authority is enrolled' dps_call PUT /enrollmentGroups/plant -d "$group" >/dev/null
+fresh
+shows unit
+connects 'a certificate of an authority that is enrolled' unit-1
+edged_stop
+
 # ---- provisioning service: TPM
 mkdir "$work/tpm"
 swtpm socket --tpm2 --server type=tcp,port=2321 --ctrl type=tcp,port=2322 --tpmstate "dir=$work/tpm" --flags not-need-init,startup-clear \

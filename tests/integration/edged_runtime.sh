@@ -16,8 +16,10 @@ edged_engine=$engine
 
 cleanup_extra() {
     edged_stop -9
+    [ -z "${registry_pid:-}" ] || kill "$registry_pid" 2>/dev/null
     podman_stop
     hub_kill
+    umount "$work/edged" 2>/dev/null
     umount "$work/podman/root" 2>/dev/null
 }
 explain() { tail -n 3 "$work/edged.log"; }
@@ -183,6 +185,38 @@ hub_deploy edge-2 "$(m one)"
 check 'and its own come' wait_until 60 running one
 check 'with its own name' eval 'podman_here inspect -f "{{.Config.Env}}" one | grep -q IOTEDGE_DEVICEID=edge-2'
 edged_stop
+
+# ---- a registry that takes connections and never answers
+socat TCP-LISTEN:5999,bind=127.0.0.1,reuseaddr,fork EXEC:'sleep 600' &
+registry_pid=$!
+edged_start
+hanging() { local i; for i in {1..9}; do m "h$i" running localhost:5999/none:1; done; }
+hub_deploy edge-2 "$(jq -cs add <<<"$(hanging) $(m later)")"
+check 'a registry that hangs holds up only its own' wait_until 20 running later
+check 'nine of which wait for it, four at once' eval '[ "$(grep -c "h[1-9]: pulling" "$work/edged.log")" = 4 ]'
+hub_deploy edge-2 "$(m one)"
+check 'and can be given up' wait_until 20 eval 'running one && gone later && [ "$(api "/modules/h1?$v" -o /dev/null -w "%{http_code}")" = 404 ]'
+edged_stop
+
+# ---- no room for what it has to remember
+rm -rf "$work/edged"
+mkdir "$work/edged"
+mount -t tmpfs -o size=1m,mode=700 none "$work/edged"
+hub_edge='{"status": "stopped"}'
+hub_deploy edge-2 "$(m one)"
+edged_start
+check 'it runs on a small disk' wait_until 30 running one
+cat /dev/zero >"$work/edged/fill" 2>/dev/null
+hub_deploy edge-2 "$(jq -cs add <<<"$(m one) $(m two)")"
+check 'a full disk keeps no module from running' wait_until 20 running two
+check 'but is told, once' same "$(grep -c 'the state could not be saved: .*No space left' "$work/edged.log")" 1
+check 'what it knew is whole' eval 'jq -e ".desired.modules | keys == [\"one\"]" "$work/edged/agent.json"'
+check 'and nothing half-written is left' same "$(find "$work/edged" -name '*.??????' | grep -v '\.json$')" ''
+rm "$work/edged/fill"
+check 'with room again it remembers by itself' wait_until 20 jq -e '.desired.modules.two' "$work/edged/agent.json"
+edged_stop
+umount "$work/edged"
+hub_edge='{"status": "running"}'
 
 # ---- a hub that says no
 cloud_says() { # NAME STATE TEXT

@@ -285,6 +285,10 @@ Test(deployment, knows_whose_credentials_an_image_needs)
     cr_assert_eq(deployment_registry(&d, "localhost:5000/app:1"), &registries[1]);
     cr_assert_eq(deployment_registry(&d, "localhost/app:1"), &registries[2]);
     cr_assert_null(deployment_registry(&d, "other.io/app:1"));
+    cr_assert(deployment_same_registry("busybox:1", "Docker.io/user/app:1"));
+    cr_assert(deployment_same_registry("localhost:5000/a:1", "localhost:5000/b/c:2"));
+    cr_assert_not(deployment_same_registry("localhost:5000/a:1", "localhost/a:1"));
+    cr_assert_not(deployment_same_registry("busybox:1", "other.io/busybox:1"));
 }
 
 Test(create_options, chunks_for_the_twin_join_again)

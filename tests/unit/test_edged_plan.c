@@ -6,7 +6,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#define NOW 1000000000ULL
+#define NOW     1000000000ULL
+#define YEAR_MS (365ULL * 86400 * 1000)
 
 static struct container parse(const char *state)
 {
@@ -134,7 +135,14 @@ Test(restart, forgets_after_ten_minutes_and_survives_a_clock_set_back)
     c = (struct container){
         .state = CONTAINER_EXITED, .started_ms = NOW, .finished_ms = NOW + 1000000000ULL};
     track.count = 0;
-    cr_assert_leq(restart_decide(&spec, &c, &track, NOW).at_ms, NOW + 10000);
+    for (uint64_t now = NOW; now < NOW + 20000; now += 10000) {
+        cr_assert_eq(restart_decide(&spec, &c, &track, now).step, RESTART_STEP_AGAIN);
+        cr_assert_leq(restart_decide(&spec, &c, &track, now).at_ms, NOW + 10000);
+    }
+    c.state = CONTAINER_RUNNING;
+    c.started_ms = NOW + YEAR_MS;
+    track.count = 5;
+    cr_assert(restart_decide(&spec, &c, &track, NOW).steady, "it never would be");
 }
 
 static struct module_spec spec(const char *name, const char *hash, uint32_t order)
@@ -195,6 +203,11 @@ Test(plan, waits_for_back_off_and_retries)
     cr_assert_eq(plan.n, 2);
     cr_assert_eq(plan.items[0].kind, PLAN_CREATE);
     cr_assert_eq(plan.items[1].kind, PLAN_RESTART);
+
+    tracks[1].retry_ms = NOW + YEAR_MS; /* the clock was set back */
+    plan_make(&d, list, 1, tracks, ARRAY_LEN(tracks), NOW, &plan);
+    cr_assert_eq(plan.n, 1);
+    cr_assert_str_eq(plan.items[0].name, "failed");
 }
 
 Test(plan, leaves_a_module_alone_while_somebody_else_acts_on_it)

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#define OPERATIONS_MAX 4 /* at once: pulls share one link, and the guest is small */
+#define SAVE_AGAIN_MS 10000
 
 struct agent {
     uv_loop_t *loop;
@@ -32,6 +32,7 @@ struct agent {
     cJSON *desired; /* of the deployment that is in force */
     cJSON *waiting; /* until the former device's containers are gone */
     bool purging;   /* them */
+    bool unsaved;   /* the disk is full, or worse */
     struct deployment deployment;
     bool deployed;
     uint64_t deploying_ms; /* monotonic: since when what was deployed is made so; 0: it is */
@@ -42,7 +43,7 @@ struct agent {
 
     struct module_track tracks[PLAN_TRACKS_MAX];
     size_t n_tracks;
-    struct operation *ops[OPERATIONS_MAX];
+    struct operation *ops[PLAN_TRACKS_MAX]; /* at most one for a track */
     size_t n_ops;
     struct plan plan;
 };
@@ -89,8 +90,13 @@ static void forget_gone(struct agent *a)
 static void save(struct agent *a)
 {
     struct err err;
-    if (agent_state_write(a->state_path, a->device, a->desired, a->tracks, a->n_tracks, &err) < 0)
+    bool failed =
+        agent_state_write(a->state_path, a->device, a->desired, a->tracks, a->n_tracks, &err) < 0;
+    if (failed && !a->unsaved)
         log_error("agent", "the state could not be saved: %s", err.msg);
+    else if (a->unsaved && !failed)
+        log_info("agent", "the state is saved again");
+    a->unsaved = failed;
 }
 
 /* ------------------------------------------------------------------------------- passes */
@@ -235,19 +241,26 @@ static void on_pass(uv_timer_t *timer)
         return;
     }
     forget_gone(a);
+    if (a->unsaved)
+        save(a);
     uint64_t now_ms = clock_wall_ms();
     plan_make(&a->deployment, list, n, a->tracks, a->n_tracks, now_ms, &a->plan);
 
-    for (size_t i = 0; i < a->plan.n && a->n_ops < OPERATIONS_MAX; i++) {
+    for (size_t i = 0; i < a->plan.n; i++) {
         const struct plan_item *item = &a->plan.items[i];
-        if (!containers_looking(a->containers, item->name) && !earlier_busy(a, item->order))
+        if (!containers_looking(a->containers, item->name) && !earlier_busy(a, item->order) &&
+            operation_room(a->ops, a->n_ops, item->kind,
+                           deployment_find(&a->deployment, item->name)))
             begin(a, item);
     }
     count_deployment(a);
     if (!a->n_ops && !a->purging)
         workload_drop_identities(a->workload, is_wanted, a);
-    if (a->plan.wake_ms)
-        pass_in(a, a->plan.wake_ms > now_ms ? a->plan.wake_ms - now_ms : 0);
+    uint64_t wake_ms = a->plan.wake_ms;
+    if (a->unsaved && (!wake_ms || wake_ms > now_ms + SAVE_AGAIN_MS))
+        wake_ms = now_ms + SAVE_AGAIN_MS;
+    if (wake_ms)
+        pass_in(a, wake_ms > now_ms ? wake_ms - now_ms : 0);
 }
 
 static void on_containers(void *arg)

@@ -391,15 +391,29 @@ const struct module_spec *deployment_find(const struct deployment *d, const char
     return NULL;
 }
 
+/* Not terminated: LEN characters. */
+static const char *registry_host(const char *image, size_t *ret_len)
+{
+    size_t len = strcspn(image, "/");
+    *ret_len = len;
+    if (image[len] && (memchr(image, '.', len) || memchr(image, ':', len) ||
+                       strncmp(image, "localhost/", len + 1) == 0))
+        return image;
+    *ret_len = strlen("docker.io"); /* a name without a host is Docker Hub's */
+    return "docker.io";
+}
+
+bool deployment_same_registry(const char *image, const char *other)
+{
+    size_t a = 0, b = 0;
+    const char *host = registry_host(image, &a), *of_other = registry_host(other, &b);
+    return a == b && strncasecmp(host, of_other, a) == 0;
+}
+
 const struct registry *deployment_registry(const struct deployment *d, const char *image)
 {
-    const char *host = image;
-    size_t len = strcspn(image, "/");
-    if (!image[len] || (!memchr(image, '.', len) && !memchr(image, ':', len) &&
-                        strncmp(image, "localhost/", len + 1) != 0)) {
-        host = "docker.io"; /* a name without a host is Docker Hub's */
-        len = strlen(host);
-    }
+    size_t len = 0;
+    const char *host = registry_host(image, &len);
     for (size_t i = 0; i < d->n_registries; i++) {
         const char *address = d->registries[i].address;
         if (strlen(address) == len && strncasecmp(address, host, len) == 0)

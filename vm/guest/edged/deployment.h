@@ -82,5 +82,6 @@ void deployment_done(struct deployment *d);
 const struct module_spec *deployment_find(const struct deployment *d, const char *name);
 /* The credentials for IMAGE's registry; NULL where there are none. */
 const struct registry *deployment_registry(const struct deployment *d, const char *image);
+bool deployment_same_registry(const char *image, const char *other);
 
 #endif

@@ -136,7 +136,7 @@ static void look_for_child(struct edge_hub *h, const struct module_spec *spec, u
         edge_hub_start(h, spec, false);
         return;
     }
-    if (h->track.retry_ms > now_ms) {
+    if (restart_waits(h->track.retry_ms, now_ms)) {
         look_at(h, h->track.retry_ms, now_ms);
         return;
     }

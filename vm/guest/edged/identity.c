@@ -146,7 +146,10 @@ static void refused(struct identity *id, int status, const struct buf *body)
     const char *module = id->first->module ? id->first->module : "";
     auto_json cJSON *json = body->len ? json_parse(body->data, body->len, NULL) : NULL;
     str_sanitise_to(text, sizeof(text), json_str(json, "Message", json_str(json, "message", "")));
-    if (status == 401 || status == 403) {
+    if (status == 403 && id->kind == CALL_CREATE && strstr(text, "QuotaExceeded")) {
+        err_set(&err, ERR_REMOTE, "%s lets device %s have no further module", hub, device);
+        err_hint(&err, "a device has at most 50, $edgeAgent and $edgeHub among them");
+    } else if (status == 401 || status == 403) {
         err_set(&err, ERR_REMOTE, "%s refused the %s of device %s", hub,
                 credential_word(id->o.credential), device);
         err_hint(&err, "is it that of this device, and is the clock right?");

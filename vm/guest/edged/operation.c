@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define PULLS_MAX     4 /* at once from one registry: they share one link */
+#define OTHERS_MAX    8 /* at once: some wait for the hub, and the machine is small */
 #define STOP_GRACE_S  "10"
 #define PULL_LIMIT_MS 1800000 /* a registry that hangs half-way */
 
@@ -462,7 +464,19 @@ const char *operation_hash(const struct operation *op)
     return op->hash;
 }
 
-bool operation_pulling(const struct operation *op)
+const char *operation_pulling(const struct operation *op)
 {
-    return steps[op->kind][op->at] == STEP_PULL;
+    return op->pull && steps[op->kind][op->at] == STEP_PULL ? op->image : NULL;
+}
+
+bool operation_room(struct operation *const *ops, size_t n, enum plan_kind kind,
+                    const struct module_spec *spec)
+{
+    bool pulls = spec && spec->pull && steps[kind][0] == STEP_PULL;
+    size_t same = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *image = operation_pulling(ops[i]);
+        same += pulls ? image && deployment_same_registry(image, spec->image) : !image;
+    }
+    return same < (pulls ? PULLS_MAX : OTHERS_MAX);
 }

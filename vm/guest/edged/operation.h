@@ -40,8 +40,12 @@ const char *operation_name(const struct operation *op);
 enum plan_kind operation_kind(const struct operation *op);
 const char *operation_hash(
     const struct operation *op); /* of the spec it works towards; "" where none */
-/* True while it waits for a registry: such an operation may be cancelled without leaving anything
- * half-done. */
-bool operation_pulling(const struct operation *op);
+/* The image while it waits for a registry, else NULL: such an operation may be cancelled without
+ * leaving anything half-done. */
+const char *operation_pulling(const struct operation *op);
+/* Whether there is room beside the N operations OPS for one of KIND, SPEC as above. What waits for
+ * a registry takes no room from what does not, or waits for another: it may wait long. */
+bool operation_room(struct operation *const *ops, size_t n, enum plan_kind kind,
+                    const struct module_spec *spec);
 
 #endif

@@ -54,7 +54,7 @@ static bool held(struct plan *plan, const struct module_track *track, uint64_t n
         return false;
     if (track->busy || track->holds)
         return true;
-    if (track->retry_ms <= now_ms)
+    if (!restart_waits(track->retry_ms, now_ms))
         return false;
     wake_at(plan, track->retry_ms);
     return true;

@@ -9,17 +9,18 @@ uint64_t restart_delay_ms(uint32_t count)
     return delay < RESTART_LIMIT_MS ? delay : RESTART_LIMIT_MS;
 }
 
-/* When it ended. A clock that was set back must not keep a module down: no wait is longer than its
- * delay. While it is being stopped, the engine has no end to tell yet. */
-static uint64_t ended_ms(const struct container *c, uint64_t now_ms)
+bool restart_waits(uint64_t retry_ms, uint64_t now_ms)
 {
-    uint64_t at = c->finished_ms ? c->finished_ms : c->started_ms;
-    return at > now_ms ? now_ms : at;
+    return retry_ms > now_ms && retry_ms - now_ms <= RESTART_LIMIT_MS;
 }
 
-static uint64_t due_ms(const struct container *c, uint32_t count, uint64_t now_ms)
+/* DELAY_MS after it ended. An end in the future is one before the clock was set back: nobody knows
+ * how long ago, and a year is not to be waited for. While it is being stopped, the engine has no
+ * end to tell yet. */
+static uint64_t due_ms(const struct container *c, uint64_t delay_ms, uint64_t now_ms)
 {
-    return ended_ms(c, now_ms) + restart_delay_ms(count);
+    uint64_t at = c->finished_ms ? c->finished_ms : c->started_ms;
+    return at > now_ms ? now_ms : at + delay_ms;
 }
 
 static struct restart_verdict decide_running(const struct container *c,
@@ -28,9 +29,8 @@ static struct restart_verdict decide_running(const struct container *c,
     struct restart_verdict v = {.status = STATUS_RUNNING};
     if (track->count == 0)
         return v;
-    uint64_t since = c->started_ms > now_ms ? now_ms : c->started_ms;
-    v.steady = now_ms - since > RESTART_STEADY_MS;
-    v.at_ms = v.steady ? 0 : since + RESTART_STEADY_MS + 1;
+    v.steady = c->started_ms > now_ms || now_ms - c->started_ms > RESTART_STEADY_MS;
+    v.at_ms = v.steady ? 0 : c->started_ms + RESTART_STEADY_MS + 1;
     return v;
 }
 
@@ -55,13 +55,13 @@ struct restart_verdict restart_decide(const struct module_spec *spec, const stru
         v.status = track->count < RESTART_MAX ? STATUS_BACKOFF : STATUS_FAILED;
         if (v.status == STATUS_BACKOFF) {
             v.step = RESTART_STEP_AGAIN;
-            v.at_ms = due_ms(c, track->count, now_ms);
+            v.at_ms = due_ms(c, restart_delay_ms(track->count), now_ms);
         }
         return v;
     }
     if (v.status == STATUS_STOPPED && (spec->restart != RESTART_NEVER || !ever)) {
         v.step = RESTART_STEP_START;
-        v.at_ms = ever ? ended_ms(c, now_ms) + RESTART_PAUSE_MS : 0;
+        v.at_ms = ever ? due_ms(c, RESTART_PAUSE_MS, now_ms) : 0;
     }
     return v;
 }

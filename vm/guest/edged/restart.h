@@ -38,6 +38,9 @@ struct restart_verdict {
 };
 
 uint64_t restart_delay_ms(uint32_t count);
+/* Whether what is to be tried again at RETRY_MS is still to wait: never for longer than the longest
+ * delay, for then the clock was set back. */
+bool restart_waits(uint64_t retry_ms, uint64_t now_ms);
 /* NOW_MS and all times: wall clock. */
 struct restart_verdict restart_decide(const struct module_spec *spec, const struct container *c,
                                       const struct restart_track *track, uint64_t now_ms);

@@ -9,9 +9,10 @@
 
 #include <string.h>
 
-#define AGAIN_FIRST_MS 1000    /* while nobody can connect */
-#define AGAIN_MS       60000   /* while there is an old one */
-#define LOOK_MS        3600000 /* the wall clock may be set */
+#define AGAIN_FIRST_MS 1000     /* while nobody can connect */
+#define AGAIN_MS       60000    /* while there is an old one */
+#define LOOK_MS        60000    /* the wall clock may be set */
+#define BACKDATED_MS   86400000 /* how far before its making a certificate is valid */
 
 struct edge_tls {
     struct edge *edge;
@@ -20,8 +21,8 @@ struct edge_tls {
     struct tls_server *tls; /* NULL before the first */
     struct edge_workload_call *call;
     uv_timer_t timer;
-    uint64_t renew_ms; /* wall clock */
-    bool waits;        /* for the runtime: that was said */
+    uint64_t made_ms, renew_ms; /* wall clock */
+    bool waits;                 /* for the runtime: that was said */
 };
 
 static void on_timer(uv_timer_t *timer);
@@ -37,6 +38,7 @@ static void schedule(struct edge_tls *t, uint64_t until_ms)
     uint64_t now = clock_wall_ms();
     uint64_t left = until_ms > now ? (until_ms - now) / 4 * 3 : AGAIN_MS;
 
+    t->made_ms = now;
     t->renew_ms = now + left;
     wait_for(t, left < LOOK_MS ? left : LOOK_MS);
 }
@@ -102,8 +104,9 @@ static void on_timer(uv_timer_t *timer)
 {
     struct edge_tls *t = timer->data;
     uint64_t now = clock_wall_ms();
+    bool valid = now + BACKDATED_MS > t->made_ms; /* else the clock was set back */
 
-    if (t->tls && now < t->renew_ms)
+    if (t->tls && valid && now < t->renew_ms)
         wait_for(t, t->renew_ms - now < LOOK_MS ? t->renew_ms - now : LOOK_MS);
     else
         ask(t);
