@@ -68,7 +68,7 @@ sees 'the list of modules' 10 'sensor2 +\[OK\] running'
 keys 3
 sees 'the log screen' 20 'Logs'
 keys Escape 2
-keys Home Down
+keys Home Down Down
 keys L
 sees 'a live log' 60 'temperature'
 keys Space
