@@ -106,6 +106,9 @@ Test(edge_config, refuses_the_whole_for_one_fault_and_names_it)
         {"{\"schemaVersion\":\"1.1\",\"routes\":{\"ok\":\"FROM /* INTO $upstream\","
          "\"r2\":\"FROM /* WHERE t > 3 INTO $upstream\"}," STORE "}",
          "route r2: at character 17 (>): a text and a number"},
+        {"{\"schemaVersion\":\"1.1\",\"routes\":{\"r\":\"FROM /* INTO $upstream\","
+         "\"r\":{\"route\":\"FROM /* INTO $upstream\"}}," STORE "}",
+         "route r is there twice"},
         {"{\"schemaVersion\":\"1.1\",\"routes\":{\"r2\":7}," STORE "}",
          "route r2: must be a text or an object"},
         {"{\"schemaVersion\":\"1.1\",\"routes\":{\"a.b\":\"\"}," STORE "}",

@@ -131,6 +131,9 @@ static int read_route(struct edge_config *c, const cJSON *item, bool objects, st
         return err_set(err, ERR_INVALID,
                        "route \"%s\": a name must not be empty nor have . $ # or a space in it",
                        shown);
+    for (size_t i = 0; i < c->routes.n_rules; i++)
+        if (str_eq(c->routes.rules[i].name, name))
+            return err_set(err, ERR_INVALID, "route %s is there twice", shown);
     if (read_route_value(c, item, objects, err) < 0)
         return err_wrap(err, "route %s", shown);
     return 0;
