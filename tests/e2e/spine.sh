@@ -130,9 +130,11 @@ metric_named() { berth metrics --json | jq -e --arg name "$1" '.. | objects | se
 check 'metrics of the VM' wait_until 30 metric_named vm.cpu
 check 'metrics of the modules' wait_until 30 metric_named module.memory
 
+before=$(module_started "$first")
 check 'a deployment manifest is applied' deploy "{\"$first\": $(sensor '{"RATE": "5000", "COUNT": "100000"}'),
     \"hostile\": $(sensor '{"LINE": "hostile"}'), \"missing\": $(sensor '{}' | jq -c '.settings.image = "sandbox.berth.internal:5000/not-there:1.0"')}"
-check 'the new deployment runs' wait_until 180 modules_running "$first" hostile
+new_deployment_runs() { [ "$(module_started "$first")" != "$before" ] && modules_running "$first" hostile; }
+check 'the new deployment runs' wait_until 180 new_deployment_runs
 # Numbered lines, as fast as the emulated CPU makes them, up to 5,000 a second: every one once.
 flow() {
     timeout 300 berth logs -f --json "$first" 2>"$work/flow.err" |
