@@ -8,10 +8,11 @@
 
 #include <string.h>
 
-#define CONTAINERS_MAX 256
-#define RESYNC_MS      60000
-#define RETRY_MS       1000
-#define EVENT_LINE_MAX (64U << 10)
+#define CONTAINERS_MAX   256
+#define RESYNC_MS        60000
+#define RETRY_MS         1000
+#define EVENT_LINE_MAX   (64U << 10)
+#define CONTAINER_ID_HEX 64
 #define FILTER_OWNED                                                                               \
     "%7B%22label%22%3A%5B%22net.azure-devices.edge.owner%3DMicrosoft.Azure.Devices.Edge.Agent%22%" \
     "5D%7D"
@@ -36,6 +37,7 @@ struct containers {
     size_t n;
     struct look *looks;
     struct docker_call *listing;
+    struct docker_call *removal; /* of a container that is broken */
     struct http_call *events;
     struct buf line;
     bool fresh;  /* the list was read since the engine was last lost */
@@ -189,14 +191,44 @@ static bool still_there(const cJSON *json, const char *name)
     return false;
 }
 
+static void on_removed(void *arg, int status, const cJSON *json, const struct err *err)
+{
+    (void)status, (void)json;
+    struct containers *cs = arg;
+    cs->removal = NULL;
+    if (err)
+        log_warn("engine", "the broken container stays: %s", err->msg);
+    wake_after(cs, err ? RETRY_MS : 0);
+}
+
+/* A power cut while a container is made can leave one without its files. podman then lists none at
+ * all, and names it in what it says; there is nothing in it that could be kept. */
+static void remove_broken(struct containers *cs, const char *said)
+{
+    static const char hex[] = "0123456789abcdef";
+    char target[CONTAINER_ID_HEX + 32];
+    while (*said) {
+        size_t n = strspn(said, hex);
+        if (n == CONTAINER_ID_HEX)
+            break;
+        said += n ? n : strcspn(said, hex);
+    }
+    if (!*said || cs->removal)
+        return;
+    log_warn("engine", "container %.12s is broken, and is removed", said);
+    (void)str_format(target, sizeof(target), "/containers/%.*s?force=true", CONTAINER_ID_HEX, said);
+    cs->removal = docker_delete(cs->docker, target, on_removed, cs);
+}
+
 static void on_listed(void *arg, int status, const cJSON *json, const struct err *err)
 {
-    (void)status;
     struct containers *cs = arg;
     const cJSON *item = NULL;
     cs->listing = NULL;
     if (err) {
         engine_lost(cs, err);
+        if (status >= 500)
+            remove_broken(cs, err->msg);
         return;
     }
     for (size_t i = cs->n; i-- > 0;)
@@ -299,6 +331,7 @@ void containers_free(struct containers *cs)
         free(look);
     }
     docker_cancel(cs->listing);
+    docker_cancel(cs->removal);
     http_call_cancel(cs->events);
     for (size_t i = 0; i < cs->n; i++)
         container_done(&cs->list[i]);
