@@ -11,10 +11,14 @@
 #include <unistd.h>
 
 #define ID          "3d6094c34d9c6c016ce243e2bd0ac320ec0ac471d601221183cf898fcbe09a96"
-#define DEADLINE_MS 10000
+#define DEADLINE_MS 20000
 
+static const char *const answers[] = {
+    "acquiring lock for container " ID ": busy", /* will pass */
+    "getting graph driver info \"" ID "\": readlink: invalid argument",
+};
 static bool broken = true;
-static unsigned removals, others;
+static unsigned lists, complaints, removals, others, too_early;
 
 static void on_request(struct http_exchange *x, void *arg)
 {
@@ -26,13 +30,14 @@ static void on_request(struct http_exchange *x, void *arg)
             removals++;
         else
             others++;
+        too_early += complaints < 3;
         broken = removals < 2; /* the first try fails */
         http_reply_message(x, broken ? 500 : 204, "%s", broken ? "try again" : "");
     } else if (strstr(path, "/events")) {
         http_reply_start(x, 200, "application/json", NULL, NULL);
     } else if (broken) {
-        http_reply_message(x, 500, "getting graph driver info \"%s\": readlink: invalid argument",
-                           ID);
+        complaints += ++lists > 3;
+        http_reply_message(x, 500, "%s", answers[lists > 3]);
     } else {
         http_reply(x, 200, "application/json", "[]", 2);
     }
@@ -79,9 +84,10 @@ int main(void)
         (void)uv_run(&loop, UV_RUN_ONCE);
     printf("%s a broken container is removed, so that the others are known\n",
            containers_ready(cs) && removals == 2 ? "ok" : "not ok");
-    printf("%s and nothing else is\n", others == 0 ? "ok" : "not ok");
+    printf("%s and no other is, nor one that the engine merely names\n",
+           others == 0 && too_early == 0 ? "ok" : "not ok");
 
-    bool fine = containers_ready(cs) && removals == 2 && others == 0;
+    bool fine = containers_ready(cs) && removals == 2 && others == 0 && too_early == 0;
 
     containers_free(cs);
     http_server_free(server);

@@ -13,6 +13,7 @@
 #define RETRY_MS         1000
 #define EVENT_LINE_MAX   (64U << 10)
 #define CONTAINER_ID_HEX 64
+#define BROKEN_SEEN_MIN  3
 #define FILTER_OWNED                                                                               \
     "%7B%22label%22%3A%5B%22net.azure-devices.edge.owner%3DMicrosoft.Azure.Devices.Edge.Agent%22%" \
     "5D%7D"
@@ -37,7 +38,9 @@ struct containers {
     size_t n;
     struct look *looks;
     struct docker_call *listing;
-    struct docker_call *removal; /* of a container that is broken */
+    struct docker_call *removal; /* of the container that is broken */
+    char broken[CONTAINER_ID_HEX + 1];
+    unsigned broken_seen; /* so often in a row */
     struct http_call *events;
     struct buf line;
     bool fresh;  /* the list was read since the engine was last lost */
@@ -197,26 +200,37 @@ static void on_removed(void *arg, int status, const cJSON *json, const struct er
     struct containers *cs = arg;
     cs->removal = NULL;
     if (err)
-        log_warn("engine", "the broken container stays: %s", err->msg);
+        log_warn("engine", "container %.12s stays: %s", cs->broken, err->msg);
     wake_after(cs, err ? RETRY_MS : 0);
 }
 
+/* The id in what podman says of a container without its files; NULL: it says something else. */
+static const char *broken_id(const char *said)
+{
+    static const char words[] = "getting graph driver info \"";
+    const char *id = strstr(said, words);
+    if (!id)
+        return NULL;
+    id += sizeof(words) - 1;
+    return strspn(id, "0123456789abcdef") == CONTAINER_ID_HEX ? id : NULL;
+}
+
 /* A power cut while a container is made can leave one without its files. podman then lists none at
- * all, and names it in what it says; there is nothing in it that could be kept. */
+ * all, and names that one. What it says again and again will not pass, and there is nothing left in
+ * the container to be kept. */
 static void remove_broken(struct containers *cs, const char *said)
 {
-    static const char hex[] = "0123456789abcdef";
+    const char *id = broken_id(said);
     char target[CONTAINER_ID_HEX + 32];
-    while (*said) {
-        size_t n = strspn(said, hex);
-        if (n == CONTAINER_ID_HEX)
-            break;
-        said += n ? n : strcspn(said, hex);
-    }
-    if (!*said || cs->removal)
+    if (!id || strncmp(id, cs->broken, CONTAINER_ID_HEX) != 0)
+        cs->broken_seen = 0;
+    if (!id || cs->removal)
         return;
-    log_warn("engine", "container %.12s is broken, and is removed", said);
-    (void)str_format(target, sizeof(target), "/containers/%.*s?force=true", CONTAINER_ID_HEX, said);
+    (void)str_format(cs->broken, sizeof(cs->broken), "%.*s", CONTAINER_ID_HEX, id);
+    if (++cs->broken_seen < BROKEN_SEEN_MIN)
+        return;
+    log_warn("engine", "container %.12s has lost its files, and is removed", cs->broken);
+    (void)str_format(target, sizeof(target), "/containers/%s?force=true", cs->broken);
     cs->removal = docker_delete(cs->docker, target, on_removed, cs);
 }
 
@@ -231,6 +245,7 @@ static void on_listed(void *arg, int status, const cJSON *json, const struct err
             remove_broken(cs, err->msg);
         return;
     }
+    cs->broken_seen = 0;
     for (size_t i = cs->n; i-- > 0;)
         if (!still_there(json, cs->list[i].name))
             drop(cs, cs->list[i].name);
