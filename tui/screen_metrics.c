@@ -125,21 +125,40 @@ static void draw_metric(const struct view *view, const struct metrics *m,
     draw_figures(metric, &stats, s, y, a.w - FIGURES * FIGURE_WIDTH);
 }
 
+static const struct metric *metric_at(const struct metrics *m, size_t at)
+{
+    return &m->set.of[m->order[at]];
+}
+
+/* A module's first row on the screen has its name above it. */
+static bool has_head(const struct metrics *m, size_t at)
+{
+    const char *before = at > m->list.top ? metric_at(m, at - 1)->module : "";
+    return !str_eq(metric_at(m, at)->module, before);
+}
+
+/* Heads take lines, too: the rows begin late enough for the chosen one to be seen. */
+static void make_room(struct metrics *m, size_t lines)
+{
+    for (size_t need = lines + 1; need > lines && m->list.top < m->list.sel;) {
+        need = 0;
+        for (size_t at = m->list.top; at <= m->list.sel; at++)
+            need += has_head(m, at) ? 2 : 1;
+        m->list.top += need > lines;
+    }
+}
+
 static void draw_rows(const struct view *view, struct metrics *m, struct surface *s, struct area a)
 {
-    const char *module = "";
-    size_t rows = list_window(&m->list, (size_t)a.h);
-    int y = a.y;
-    for (size_t i = 0; i < rows && y < a.y + a.h; i++) {
-        size_t at = m->list.top + i;
-        const struct metric *metric = &m->set.of[m->order[at]];
-        if (!str_eq(metric->module, module) && at <= m->list.sel + (size_t)(a.y + a.h - y)) {
-            module = metric->module;
-            surface_rule(s, (struct area){y++, 0, 1, a.w}, module);
-        }
-        if (y >= a.y + a.h)
+    int y = a.y, end = a.y + a.h;
+    (void)list_window(&m->list, (size_t)a.h);
+    make_room(m, (size_t)a.h);
+    for (size_t at = m->list.top; at < m->set.n && y < end; at++) {
+        if (has_head(m, at))
+            surface_rule(s, (struct area){y++, 0, 1, a.w}, metric_at(m, at)->module);
+        if (y >= end)
             break;
-        draw_metric(view, m, metric, s, a, y);
+        draw_metric(view, m, metric_at(m, at), s, a, y);
         if (at == m->list.sel)
             list_mark(s, a, y);
         y++;
@@ -177,7 +196,7 @@ static bool metrics_action(struct ui *ui, void *state, enum action_id id)
     if (list_action(&m->list, id))
         return true;
     if (id == ACTION_PLOT && m->set.n) {
-        const struct metric *metric = &m->set.of[m->order[m->list.sel]];
+        const struct metric *metric = metric_at(m, m->list.sel);
         const struct plot_arg arg = {metric->name, metric->module, m->span_ms};
         ui_push(ui, &screen_plot, &arg);
     } else if (id == ACTION_WIDER || id == ACTION_NARROWER) {

@@ -353,6 +353,35 @@ Test(screens, metrics_plot_each_series)
     ui_fixture_golden(&f, "metrics");
 }
 
+/* More series than lines: each module's rows are under its name, and the chosen one is seen. */
+Test(screens, metrics_of_many_modules_keep_their_names)
+{
+    static const char *const modules[] = {"alpha", "beta", "gamma"};
+    auto_buf struct buf json = {0};
+    uint64_t t = ui_view(f.ui)->now_ms;
+    const char *picture;
+    ui_fixture_site(&f);
+    ui_fixture_key(&f, '4');
+    buf_puts(&json, "{\"series\":[");
+    for (size_t i = 0; i < 24; i++)
+        buf_printf(&json,
+                   "%s{\"name\":\"prom.row%02zu\",\"unit\":\"\",\"module\":\"%s\","
+                   "\"points\":[[%llu,1]]}",
+                   i ? "," : "", i, modules[i / 8], (unsigned long long)(t - 5000));
+    buf_puts(&json, "]}");
+    ui_fixture_answer(&f, buf_str(&json));
+    picture = ui_fixture_picture(&f);
+    cr_expect(strstr(picture, "-- alpha ---") && strstr(picture, "-- beta ---"), "%s", picture);
+    for (size_t i = 1; i < 24; i++) {
+        char row[16];
+        ui_fixture_key(&f, KEYSYM_DOWN);
+        (void)str_format(row, sizeof(row), " > row%02zu", i);
+        picture = ui_fixture_picture(&f);
+        cr_expect(strstr(picture, row), "%s is not to be seen:\n%s", row, picture);
+    }
+    cr_expect(strstr(picture, "-- gamma ---"), "%s", picture);
+}
+
 Test(screens, plot_fills_the_screen_and_says_it_in_words)
 {
     ui_fixture_site(&f);
