@@ -86,13 +86,20 @@ static void name_sample(const struct prometheus_sample *sample, char *to, size_t
         (void)str_format(to, size, "prom.%s", sample->name);
 }
 
-/* The runtime serves much: its summaries are left out, and what it says of modules, which are
- * looked at already. */
+/* The runtime serves much: its summaries are left out, and what it says of modules and disks, which
+ * are looked at already. */
 static bool is_wanted(const struct target *t, const struct prometheus_sample *sample)
 {
     return !t->system ||
            (sample->type != PROMETHEUS_TYPE_SUMMARY && !prometheus_label(sample, "module_name") &&
+            !prometheus_label(sample, "disk_name") &&
             !prometheus_label(sample, "host_information"));
+}
+
+/* edgeAgent serves the edge hub's, too. */
+static const char *module_of(const struct target *t, const struct prometheus_sample *sample)
+{
+    return t->system && str_starts(sample->name, "edgehub_") ? "edgeHub" : t->name;
 }
 
 static void on_sample(void *arg, const struct prometheus_sample *sample)
@@ -103,7 +110,7 @@ static void on_sample(void *arg, const struct prometheus_sample *sample)
     if (!is_wanted(t, sample) || s->kept++ >= SCRAPE_SERIES_MAX)
         return;
     name_sample(sample, name, sizeof(name));
-    metrics_add(s->metrics, name, t->name, "", clock_wall_ms(), sample->value);
+    metrics_add(s->metrics, name, module_of(t, sample), "", clock_wall_ms(), sample->value);
 }
 
 static void on_metrics(void *arg, const struct buf *body, const struct err *err)
