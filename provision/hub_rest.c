@@ -313,7 +313,7 @@ const char *hub_rest_sample_manifest(void)
            "\"modules\":{" SAMPLE_MODULE("sensor1") "," SAMPLE_MODULE(
                "sensor2") "}}},"
                           "\"$edgeHub\":{\"properties.desired\":{\"schemaVersion\":\"1.1\","
-                          "\"routes\":{},"
+                          "\"routes\":{\"upstream\":\"FROM /messages/* INTO $upstream\"},"
                           "\"storeAndForwardConfiguration\":{\"timeToLiveSecs\":7200}}}}}";
 #undef SAMPLE_MODULE
 }
