@@ -17,9 +17,17 @@
 #define ANSWER_S   120
 #define ANSWER_MAX (1U << 20)
 
-bool as_root_needed(void)
+/* The journal and the states of units are for everybody who may be here. */
+static bool is_for_root(int argc, char **argv)
 {
-    return geteuid() != 0 && access(AS_ROOT_SOCKET, W_OK) == 0;
+    if (str_eq(argv[0], "system"))
+        return argc > 1 && !str_eq(argv[1], "logs") && !str_eq(argv[1], "status");
+    return str_eq(argv[0], "check");
+}
+
+bool as_root_needed(int argc, char **argv)
+{
+    return is_for_root(argc, argv) && geteuid() != 0 && access(AS_ROOT_SOCKET, W_OK) == 0;
 }
 
 static int ask(const struct buf *request, struct buf *answer, struct err *err)

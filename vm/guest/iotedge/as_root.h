@@ -7,8 +7,8 @@
 
 #define AS_ROOT_SOCKET "/run/berth/guest.sock"
 
-/* This is not root, and the helper may be asked. */
-bool as_root_needed(void);
+/* The verb needs root, this is not root, and the helper may be asked. */
+bool as_root_needed(int argc, char **argv);
 /* Runs the verb with its arguments there; what it prints is printed. Returns its exit status. */
 int as_root_run(int argc, char **argv);
 

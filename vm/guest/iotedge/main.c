@@ -51,18 +51,17 @@ static int help(const struct iotedge *o, int argc, char **argv)
 static const struct {
     const char *name;
     iotedge_verb run;
-    bool as_root; /* by the guest's helper, for those who are not root */
 } verbs[] = {
-    {"list", iotedge_list, false},
-    {"logs", iotedge_logs, false},
-    {"restart", iotedge_restart, false},
-    {"check", iotedge_check, true},
-    {"check-list", iotedge_check_list, false},
-    {"config", iotedge_config, false},
-    {"system", iotedge_system, true},
-    {"support-bundle", iotedge_support_bundle, false},
-    {"version", version, false},
-    {"help", help, false},
+    {"list", iotedge_list},
+    {"logs", iotedge_logs},
+    {"restart", iotedge_restart},
+    {"check", iotedge_check},
+    {"check-list", iotedge_check_list},
+    {"config", iotedge_config},
+    {"system", iotedge_system},
+    {"support-bundle", iotedge_support_bundle},
+    {"version", version},
+    {"help", help},
 };
 
 enum { ARG_CONFIG = 1, ARG_ENGINE, ARG_STATE, ARG_VERSION };
@@ -122,8 +121,8 @@ static int run(const struct iotedge *o, int argc, char **argv)
         if (!str_eq(argv[0], verbs[i].name))
             continue;
         optind = 0; /* getopt begins anew */
-        int status = verbs[i].as_root && as_root_needed() ? as_root_run(argc, argv)
-                                                          : verbs[i].run(o, argc, argv);
+        int status =
+            as_root_needed(argc, argv) ? as_root_run(argc, argv) : verbs[i].run(o, argc, argv);
         return say_flush() || status ? status : IOTEDGE_FAILED;
     }
     char message[120], shown[64];
