@@ -264,7 +264,7 @@ static void on_turn(uv_timer_t *timer)
     struct buf held = c->held;
     c->held = (struct buf){0};
     call_parse(c, buf_str(&held), held.len);
-    buf_done(&held);
+    buf_wipe(&held);
     if (c->over || c->paused)
         return;
     if (c->eof_held)

@@ -45,6 +45,7 @@ static void reset(struct mqtt_client *m)
     buf_wipe(&m->in);
     m->n_in_flight = 0;
     m->subscribe = 0;
+    m->asked = false;
     m->step = STEP_CLOSED;
 }
 
@@ -284,7 +285,7 @@ static void on_data(void *arg, const char *data, size_t len)
     auto_wiped_buf struct buf in = m->in;
 
     m->in = (struct buf){0};
-    if (m->asked)
+    if (m->asked && m->step == STEP_OPEN)
         rest(m);
     if (in.len) {
         buf_append(&in, data, len);

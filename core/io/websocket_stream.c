@@ -131,7 +131,7 @@ static int check_answer(const struct websocket_stream *s, const char *head, size
 
 static void opened(struct websocket_stream *s)
 {
-    auto_buf struct buf wire = {0};
+    auto_wiped_buf struct buf wire = {0};
 
     s->open = true;
     websocket_write(s->websocket, s->early.data, s->early.len, &wire);
