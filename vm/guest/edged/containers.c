@@ -14,6 +14,7 @@
 #define EVENT_LINE_MAX   (64U << 10)
 #define CONTAINER_ID_HEX 64
 #define BROKEN_SEEN_MIN  3
+#define BROKEN_AGAIN_MS  5000
 #define FILTER_OWNED                                                                               \
     "%7B%22label%22%3A%5B%22net.azure-devices.edge.owner%3DMicrosoft.Azure.Devices.Edge.Agent%22%" \
     "5D%7D"
@@ -199,9 +200,10 @@ static void on_removed(void *arg, int status, const cJSON *json, const struct er
     (void)status, (void)json;
     struct containers *cs = arg;
     cs->removal = NULL;
+    cs->broken_seen = 0;
     if (err)
         log_warn("engine", "container %.12s stays: %s", cs->broken, err->msg);
-    wake_after(cs, err ? RETRY_MS : 0);
+    wake_after(cs, err ? BROKEN_AGAIN_MS : 0);
 }
 
 /* The id in what podman says of a container without its files; NULL: it says something else. */
@@ -217,7 +219,7 @@ static const char *broken_id(const char *said)
 
 /* A power cut while a container is made can leave one without its files. podman then lists none at
  * all, and names that one. What it says again and again will not pass, and there is nothing left in
- * the container to be kept. */
+ * the container to be kept, be it ours or not: whose it is cannot be asked any more. */
 static void remove_broken(struct containers *cs, const char *said)
 {
     const char *id = broken_id(said);
@@ -245,13 +247,18 @@ static void on_listed(void *arg, int status, const cJSON *json, const struct err
             remove_broken(cs, err->msg);
         return;
     }
+    if (cJSON_GetArraySize(json) > CONTAINERS_MAX) {
+        struct err many;
+        err_set(&many, ERR_UNSUPPORTED, "the container engine has more than %d of our containers",
+                CONTAINERS_MAX);
+        engine_lost(cs, &many);
+        return;
+    }
     cs->broken_seen = 0;
     for (size_t i = cs->n; i-- > 0;)
         if (!still_there(json, cs->list[i].name))
             drop(cs, cs->list[i].name);
-    cJSON_ArrayForEach(item,
-                       json) if (*listed_name(item) && cJSON_GetArraySize(json) <= CONTAINERS_MAX)
-        containers_look(cs, listed_name(item));
+    cJSON_ArrayForEach(item, json) if (*listed_name(item)) containers_look(cs, listed_name(item));
     cs->fresh = true;
     wake_after(cs, RESYNC_MS);
     settle(cs);
