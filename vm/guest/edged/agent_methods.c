@@ -191,6 +191,7 @@ struct agent_methods *agent_methods_new(const struct agent_methods_context *cont
 {
     struct agent_methods *m = xcalloc(1, sizeof(*m));
     m->c = *context;
+    method_bundle_begin(m);
     return m;
 }
 

@@ -93,7 +93,9 @@ static int spawn(struct edge_hub *h, const struct module_spec *spec, struct err 
     edge_hub_make_settings(h, spec, &text);
     if (file_mkdirs(h->dir, 0700, err) < 0 ||
         file_write(h->settings_path, text.data, text.len, 0600, err) < 0 ||
-        workload_open_hub(h->c.workload, socket, err) < 0)
+        workload_open_hub(h->c.workload, socket, err) < 0 ||
+        /* Whose folder it is, before anything is kept in it. */
+        edge_hub_state_write(h->state_path, &h->state, err) < 0)
         return -1;
     h->child = child_service_start(h->c.loop, argv, &events, h, err);
     if (!h->child)

@@ -183,13 +183,18 @@ static void start_child(struct method_bundle *b, const struct bundle_request *r)
     b->child = child_start(b->m->c.loop, &options, on_made, b);
 }
 
+static char *bundle_folder(const struct agent_methods *m)
+{
+    return xasprintf("%s/bundle", m->c.options->state_dir);
+}
+
 static struct method_bundle *bundle_new(struct agent_methods *m, const char *url)
 {
     struct method_bundle *b = xcalloc(1, sizeof(*b));
     b->m = m;
     b->fd = -1;
     b->url = xstrdup(url);
-    b->folder = xasprintf("%s/bundle", m->c.options->state_dir);
+    b->folder = bundle_folder(m);
     b->file = xasprintf("%s/support-bundle.zip", b->folder);
     m->bundle = b;
     return b;
@@ -209,7 +214,6 @@ void method_upload_bundle(struct agent_methods *m, const char *rid, const cJSON 
         return;
     }
     struct method_bundle *b = bundle_new(m, request.url);
-    (void)file_remove_tree(b->folder, NULL); /* of one that was cut off */
     if (file_mkdirs(b->folder, 0700, &err) < 0) {
         method_refuse(m, rid, &err);
         bundle_free(b);
@@ -218,6 +222,12 @@ void method_upload_bundle(struct agent_methods *m, const char *rid, const cJSON 
     STR_SET(b->task, method_task_begin(&m->tasks)->id);
     start_child(b, &request);
     method_answer_task(m, rid, b->task);
+}
+
+void method_bundle_begin(struct agent_methods *m)
+{
+    auto_free char *folder = bundle_folder(m);
+    (void)file_remove_tree(folder, NULL);
 }
 
 void method_bundle_done(struct agent_methods *m)

@@ -33,6 +33,7 @@ void method_jobs_done(struct agent_methods *m);
 
 /* method_bundle.c */
 void method_upload_bundle(struct agent_methods *m, const char *rid, const cJSON *payload);
+void method_bundle_begin(struct agent_methods *m); /* what one that was cut off left goes */
 void method_bundle_done(struct agent_methods *m);
 
 #endif

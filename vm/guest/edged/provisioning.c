@@ -16,6 +16,7 @@ struct provisioning {
     struct credential *credential;
     char source[DIGEST_HEX_SIZE];
     char *path; /* of the state */
+    char *mark; /* a file: ask anew, whatever is known */
     struct device known;
     enum provisioning_doubt doubt;
     bool registered; /* in this process */
@@ -65,6 +66,7 @@ static void on_registered(void *arg, const struct dps_device *device, const stru
     p->client = NULL;
     credential_unuse(p->credential);
     if (!error && adopt(p, device, &err) == 0) {
+        (void)unlink(p->mark); /* not before: what was asked for outlives a power cut */
         answer(p, NULL);
         return;
     }
@@ -150,14 +152,6 @@ static void recall(struct provisioning *p)
         log_warn("provisioning", "what was known before is not used: %s", err.msg);
 }
 
-/* An operator asked for it, before this process began. */
-static void take_mark(struct provisioning *p, const char *state_dir)
-{
-    auto_free char *mark = xasprintf("%s/" PROVISIONING_MARK, state_dir);
-    if (unlink(mark) == 0)
-        p->doubt = PROVISIONING_IDENTITY_REFUSED;
-}
-
 static void take_manual(struct provisioning *p)
 {
     const struct config_provisioning *c = &p->config->provisioning;
@@ -165,6 +159,7 @@ static void take_manual(struct provisioning *p)
     STR_SET(p->known.id, c->device_id);
     p->known.port = c->port;
     (void)unlink(p->path); /* of another configuration */
+    (void)unlink(p->mark); /* there is nobody to ask */
 }
 
 struct provisioning *provisioning_new(uv_loop_t *loop, const struct config *config,
@@ -181,7 +176,9 @@ struct provisioning *provisioning_new(uv_loop_t *loop, const struct config *conf
     p->turn = xcalloc(1, sizeof(*p->turn));
     (void)uv_timer_init(loop, p->turn);
     p->turn->data = p;
-    take_mark(p, state_dir);
+    p->mark = xasprintf("%s/" PROVISIONING_MARK, state_dir);
+    if (file_exists(p->mark)) /* an operator asked for it, before this process began */
+        p->doubt = PROVISIONING_IDENTITY_REFUSED;
     if (config_method_dps(config->provisioning.method))
         recall(p);
     else
@@ -204,5 +201,6 @@ void provisioning_free(struct provisioning *p)
     }
     uv_close((uv_handle_t *)p->turn, on_closed);
     free(p->path);
+    free(p->mark);
     free(p);
 }
