@@ -14,6 +14,7 @@
 #define HUB_MS          5000
 #define HUB_MAX         (4U << 20)
 #define CONNECTIONS_MAX 16
+#define IDLE_MS         5000 /* no module keeps the others out */
 #define TEXT_TYPE       "text/plain; version=0.0.4; charset=utf-8"
 
 /* A request that waits for the edge hub's part. */
@@ -30,7 +31,7 @@ struct exporter {
     struct http_server *local;   /* on this machine's own address; NULL: not yet */
     struct http_server *modules; /* on the one in their network; NULL: not yet */
     char address[NETWORK_ADDRESS_MAX];
-    bool complained; /* of a taken port */
+    bool complained[2]; /* of a taken port: the machine's own, the modules' */
     uv_timer_t *timer;
     struct docker_call *looking;
     struct dialer *dialer;
@@ -130,20 +131,21 @@ static void on_request(struct http_exchange *x, void *arg)
 
 /* ------------------------------------------------------------------------------- listening */
 
-static struct http_server *listen_on(struct exporter *e, const char *address)
+static struct http_server *listen_on(struct exporter *e, const char *address, bool *complained)
 {
     static const struct http_limits limits = {
-        .header_max = 8192, .body_max = 1, .connections_max = CONNECTIONS_MAX};
+        .header_max = 8192, .body_max = 1, .connections_max = CONNECTIONS_MAX, .idle_ms = IDLE_MS};
     struct http_server *server = http_server_new(e->c.loop, &limits, on_request, e);
     struct err err;
     http_server_set_free_bind(server);
     if (http_server_listen_tcp(server, address, EXPORTER_PORT, &err) == 0) {
         log_info("metrics", "serving on %s port %d", address, EXPORTER_PORT);
+        *complained = false;
         return server;
     }
-    if (!e->complained)
+    if (!*complained)
         log_warn("metrics", "not served on %s: %s", address, err.msg);
-    e->complained = true;
+    *complained = true;
     http_server_free(server);
     return NULL;
 }
@@ -159,14 +161,14 @@ static void on_network(void *arg, int status, const cJSON *json, const struct er
         return;
     http_server_free(e->modules);
     STR_SET(e->address, address);
-    e->modules = listen_on(e, address);
+    e->modules = listen_on(e, address, &e->complained[1]);
 }
 
 static void look(struct exporter *e)
 {
     auto_buf struct buf target = {0};
     if (!e->local)
-        e->local = listen_on(e, "127.0.0.1");
+        e->local = listen_on(e, "127.0.0.1", &e->complained[0]);
     if (e->looking)
         return;
     buf_puts(&target, "/networks/");
