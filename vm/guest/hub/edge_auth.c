@@ -71,7 +71,8 @@ static void on_turn(uv_timer_t *timer)
     struct edge_auth_wait *w;
 
     while ((w = (struct edge_auth_wait *)queue_take(&a->decided))) {
-        uint64_t expiry_s = w->proof.token ? w->proof.sas.expiry_s + SAS_SKEW_S : UINT64_MAX;
+        uint64_t expiry_s =
+            w->proof.token ? w->proof.sas.expiry_s + SAS_SKEW_S : w->proof.cert.not_after_ms / 1000;
         /* Who was removed since is not connected yet, and nobody would end its session. */
         bool good = w->err.kind == ERR_NONE && !(w->by_scope && fits_scope(w, &w->err) < 0);
 

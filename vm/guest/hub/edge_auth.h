@@ -21,7 +21,7 @@ struct edge_claim {
     const struct tls *tls; /* read before edge_auth_check() returns; NULL: none */
 };
 
-/* EXPIRY_S: the token's end, and what is allowed for clocks that differ; UINT64_MAX: never.
+/* EXPIRY_S: the token's end, and what is allowed for clocks that differ; or the certificate's.
  * ERR_AUTH: why not, for the log; ERR_UNREACHABLE: the runtime does not answer. Once, never from
  * inside; it must not free A. */
 typedef void (*edge_auth_fn)(void *arg, uint64_t expiry_s, const struct err *err);

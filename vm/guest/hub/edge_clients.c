@@ -36,8 +36,8 @@ static size_t place_of(const struct edge_clients *c, const char *device, const c
     return from;
 }
 
-struct edge_client *edge_clients_find(const struct edge_clients *c, const char *device,
-                                      const char *module)
+static struct edge_client *find(const struct edge_clients *c, const char *device,
+                                const char *module)
 {
     size_t at = place_of(c, device, module);
 
@@ -47,7 +47,7 @@ struct edge_client *edge_clients_find(const struct edge_clients *c, const char *
 struct edge_client *edge_clients_need(struct edge_clients *c, const char *device,
                                       const char *module)
 {
-    struct edge_client *client = edge_clients_find(c, device, module);
+    struct edge_client *client = find(c, device, module);
     size_t at = place_of(c, device, module);
     size_t device_size = strlen(device) + 1, module_size = strlen(module) + 1;
 
@@ -140,16 +140,9 @@ void edge_client_tell_upstream(const struct edge_client *c)
 
 /* ---- what others ask ---- */
 
-unsigned edge_clients_subs(const struct edge_clients *c, const char *device, const char *module)
-{
-    const struct edge_client *client = edge_clients_find(c, device, module);
-
-    return client && client->conn ? client->subs : 0;
-}
-
 bool edge_clients_connected(const struct edge_clients *c, const char *device, const char *module)
 {
-    const struct edge_client *client = edge_clients_find(c, device, module);
+    const struct edge_client *client = find(c, device, module);
 
     return client && client->conn;
 }
@@ -173,7 +166,7 @@ void edge_clients_each(const struct edge_clients *c,
 static struct edge_client *find_subscriber(const struct edge_clients *c, const char *device,
                                            const char *module, unsigned sub)
 {
-    struct edge_client *client = edge_clients_find(c, device, module);
+    struct edge_client *client = find(c, device, module);
 
     return client && client->conn && (client->subs & sub) ? client : NULL;
 }

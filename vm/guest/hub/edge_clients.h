@@ -12,8 +12,6 @@ void edge_clients_free(struct edge_clients *c); /* after the MQTT server; NULL i
 
 extern const struct mqtt_head edge_clients_head; /* its owner is a struct edge_clients */
 
-/* What is subscribed now (enum topic_sub), 0 where it is not connected. */
-unsigned edge_clients_subs(const struct edge_clients *c, const char *device, const char *module);
 bool edge_clients_connected(const struct edge_clients *c, const char *device, const char *module);
 /* Calls FN for each identity that was here since the start. Times are wall clock, 0: never. */
 void edge_clients_each(const struct edge_clients *c,

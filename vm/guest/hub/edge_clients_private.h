@@ -38,8 +38,6 @@ struct edge_clients {
     unsigned n_pending;
 };
 
-struct edge_client *edge_clients_find(const struct edge_clients *c, const char *device,
-                                      const char *module);
 /* The one for an identity that exists; made where it connects for the first time. */
 struct edge_client *edge_clients_need(struct edge_clients *c, const char *device,
                                       const char *module);

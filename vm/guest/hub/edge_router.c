@@ -291,13 +291,6 @@ const struct edge_endpoint *edge_router_find(const struct edge_router *r,
     return sink ? &sink->endpoint : NULL;
 }
 
-const struct edge_endpoint *edge_router_endpoint(const struct edge_router *r, unsigned number)
-{
-    return number < r->sinks.n_numbers && r->sinks.numbers[number]
-               ? &r->sinks.numbers[number]->endpoint
-               : NULL;
-}
-
 void edge_router_each(const struct edge_router *r,
                       void (*fn)(void *arg, const struct edge_endpoint *e), void *arg)
 {

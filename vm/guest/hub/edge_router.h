@@ -44,7 +44,6 @@ void edge_router_committed(struct edge_router *r);
 const struct edge_endpoint *edge_router_find(const struct edge_router *r,
                                              enum edge_endpoint_kind kind, const char *device,
                                              const char *module, const char *input);
-const struct edge_endpoint *edge_router_endpoint(const struct edge_router *r, unsigned number);
 void edge_router_each(const struct edge_router *r,
                       void (*fn)(void *arg, const struct edge_endpoint *e), void *arg);
 

@@ -70,11 +70,8 @@ static void forget(struct twin_talk *t)
 void twin_talk_say(const struct twin_talk *t, enum log_level level, const char *what,
                    const char *why)
 {
-    auto_buf struct buf shown = {0};
-
-    str_sanitise(&shown, why, strlen(why));
     log_line(level, "twin", "%s%s%s: %s%s", t->device, t->module[0] ? "/" : "", t->module, what,
-             buf_str(&shown));
+             why);
 }
 
 /* ---- metrics ---- */
@@ -84,12 +81,10 @@ void twin_talk_count(const struct twin_talk *t, enum edge_metric number, enum ed
 {
     struct meters *m = t->owner->edge->metrics;
     uint64_t now = clock_mono_ms();
-    char id[2 * IDENTITY_ID_MAX];
-
-    (void)str_format(id, sizeof(id), "%s%s%s", t->device, t->module[0] ? "/" : "", t->module);
-
+    char id[EDGE_METRICS_ID_MAX];
     const char *labels[] = {place, id};
 
+    edge_metrics_id(id, t->device, t->module);
     meter_add(edge_metrics_series(m, number, labels), 1);
     meter_observe(edge_metrics_series(m, duration, labels), (double)(now - began_ms) / 1000, now);
 }
