@@ -19,7 +19,6 @@ enum check_result {
     CHECK_ERROR,
     CHECK_RESULT_COUNT
 };
-const char *check_result_name(enum check_result r); /* as the JSON has it */
 
 struct check_finding {
     enum check_result result;

@@ -33,11 +33,6 @@ const char *const check_section_names[] = {
 };
 _Static_assert(ARRAY_LEN(check_section_names) == CHECK_SECTIONS, "a name for each section");
 
-const char *check_result_name(enum check_result r)
-{
-    return result_names[r];
-}
-
 /* ------------------------------------------------------------------------------- text */
 
 static void put_part(struct buf *out, const char *before, const char *text)
@@ -126,7 +121,7 @@ static void add_machine(cJSON *to)
 static cJSON *finding_json(const struct check_finding *f)
 {
     cJSON *json = cJSON_CreateObject(), *result = json_add_obj(json, "result");
-    json_add_str(result, "result", check_result_name(f->result));
+    json_add_str(result, "result", result_names[f->result]);
     if (f->result == CHECK_WARNING || f->result == CHECK_ERROR) {
         cJSON *details = json_add_array(result, "details");
         json_push(details, cJSON_CreateString(f->said.msg));

@@ -34,6 +34,12 @@ static const char usage[] =
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not permitted,\n"
     "6 wrong configuration or input, 8 not in time, 10 the runtime does not answer.\n";
 
+static const struct iotedge usual = {
+    .host = "/run/iotedge/mgmt.sock",
+    .config = CONFIG_PATH_DEFAULT,
+    .state_dir = "/var/lib/berth/edged",
+};
+
 static int version(const struct iotedge *o, int argc, char **argv)
 {
     (void)o, (void)argc, (void)argv;
@@ -115,6 +121,15 @@ static int parse(struct iotedge *o, int argc, char **argv)
     return optind < argc ? -1 : say_usage(usage, "a command is missing");
 }
 
+/* The helper knows the usual places only. */
+static int run_as_root(const struct iotedge *o, int argc, char **argv)
+{
+    if (!str_eq(o->host, usual.host) || !str_eq(o->config, usual.config) || o->engine ||
+        !str_eq(o->state_dir, usual.state_dir))
+        return say_usage(usage, "this command needs root where other places are named");
+    return as_root_run(argc, argv);
+}
+
 static int run(const struct iotedge *o, int argc, char **argv)
 {
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
@@ -122,7 +137,7 @@ static int run(const struct iotedge *o, int argc, char **argv)
             continue;
         optind = 0; /* getopt begins anew */
         int status =
-            as_root_needed(argc, argv) ? as_root_run(argc, argv) : verbs[i].run(o, argc, argv);
+            as_root_needed(argc, argv) ? run_as_root(o, argc, argv) : verbs[i].run(o, argc, argv);
         return say_flush() || status ? status : IOTEDGE_FAILED;
     }
     char message[120], shown[64];
@@ -134,11 +149,7 @@ static int run(const struct iotedge *o, int argc, char **argv)
 int main(int argc, char **argv)
 {
     json_init();
-    struct iotedge o = {
-        .host = "/run/iotedge/mgmt.sock",
-        .config = CONFIG_PATH_DEFAULT,
-        .state_dir = "/var/lib/berth/edged",
-    };
+    struct iotedge o = usual;
     const char *host = getenv("IOTEDGE_HOST"); /* NOLINT(concurrency-mt-unsafe): one thread */
     if (host && *host && !take_host(&o, host))
         return say_usage(usage, "IOTEDGE_HOST must be unix:///PATH");

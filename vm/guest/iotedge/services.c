@@ -71,7 +71,7 @@ static void say_cloud(const struct iotedge *o)
     str_sanitise_to(state, sizeof(state), json_str(info, "cloud_state", "unknown"));
     str_sanitise_to(why, sizeof(why), json_str(info, "cloud_error", ""));
     (void)printf("\n");
-    say("Hub: %s%s%s%s%s", *hub ? hub : "not known yet", ", ", state, *why ? ": " : "", why);
+    say("Hub: %s, %s%s%s", *hub ? hub : "not known yet", state, *why ? ": " : "", why);
 }
 
 static int status(const struct iotedge *o, int argc, char **argv)
