@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -17,8 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t *end = memchr(data, '\0', size);
     size_t len = end ? (size_t)(end - data) : size;
     auto_json cJSON *json = json_parse((const char *)data, len, NULL);
-    if (method_request_parse(json, len % 2, 1700000000, &r, NULL) < 0)
+    struct err err = {0};
+    if (method_request_parse(json, len % 2, 1700000000, &r, &err) < 0) {
+        if (!err.msg[0])
+            abort();
         return 0;
+    }
     const struct method_item *item = method_request_find(&r, "edgeAgent");
     if (item && end) {
         struct method_text *t =

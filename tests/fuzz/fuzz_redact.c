@@ -64,5 +64,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     as_toml(text, size);
     auto_json cJSON *json = json_parse(text, size, NULL);
     redact_json(json);
+    auto_buf struct buf out = {0};
+    if (json)
+        json_print(&out, json);
+    need_clean(&out);
     return 0;
 }

@@ -263,6 +263,8 @@ int main(void)
     test_places();
     if (small)
         test_full_disk();
+    else
+        printf("# no small file system could be mounted: nothing fills up\n");
     test_restart();
     test_offline();
     test_offline_twin();
