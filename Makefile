@@ -191,10 +191,15 @@ build/release/berth-sensor: vm/guest/image/sensor/berth_sensor.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -Os -static -s -o $@ $<
 
-# The recipe decides itself whether anything changed.
-bundle:
-	@$(MAKE) --no-print-directory MODE=release build/release/berth-edged build/release/berth-hub build/release/iotedge build/release/berth-sensor
+# What runs in the guest is a release. build.sh decides itself whether anything changed.
+GUEST := $(addprefix build/release/,berth-edged berth-hub iotedge berth-sensor)
+ifeq ($(MODE),release)
+bundle: $(GUEST)
 	@vm/guest/image/build.sh --edged build/release/berth-edged --hub build/release/berth-hub --iotedge build/release/iotedge --sensor build/release/berth-sensor --out build/bundle
+else
+bundle:
+	@$(MAKE) --no-print-directory MODE=release bundle
+endif
 
 PREFIX ?= /usr
 install:
