@@ -128,6 +128,18 @@ Test(redact_json, hides_members_and_environment)
     cr_assert_str_eq(buf_str(&out), want);
 }
 
+Test(redact_json, hides_what_stands_in_a_name)
+{
+    static const char text[] = "{\"a SharedAccessKey=c2VjcmV0\":1}";
+    auto_json cJSON *json = json_parse(text, strlen(text), NULL);
+    auto_buf struct buf out = {0};
+    cr_assert(json);
+    redact_json(json);
+    json_print(&out, json);
+    cr_expect_not(strstr(buf_str(&out), "c2VjcmV0"), "%s", buf_str(&out));
+    cr_expect(strstr(buf_str(&out), "a SharedAccessKey="), "%s", buf_str(&out));
+}
+
 Test(redact_json, hides_what_a_command_is_given_behind_a_secrets_name)
 {
     static const char text[] =

@@ -27,7 +27,7 @@ void redact_end(struct redact *r); /* a last line without an end goes out */
 /* A text as a whole, appended. */
 void redact_text(const char *text, size_t len, struct buf *out);
 /* In place, every level: members by their names, "NAME=VALUE" in arrays called Env, and what
- * redact_text finds in the other strings. */
+ * redact_text finds in names and in the other strings. */
 void redact_json(cJSON *value);
 /* config.toml as a configuration that says the same but for its secrets, appended. ERR_INVALID
  * where it is no TOML: then nothing of it may be shown. */

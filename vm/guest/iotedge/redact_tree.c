@@ -28,15 +28,12 @@ static void redact_env(cJSON *item)
 {
     auto_buf struct buf out = {0};
     const char *text = item->valuestring, *value = strchr(text, '=');
-    if (!value)
-        return;
-    if (redact_env_is_known(text, (size_t)(value - text))) {
-        redact_string(item);
-        return;
+    if (value && !redact_env_is_known(text, (size_t)(value - text))) {
+        buf_append(&out, text, (size_t)(value - text) + 1);
+        buf_puts(&out, REDACT_MARK);
+        replace(item, buf_str(&out));
     }
-    buf_append(&out, text, (size_t)(value - text) + 1);
-    buf_puts(&out, REDACT_MARK);
-    replace(item, buf_str(&out));
+    redact_string(item);
 }
 
 static bool is_env(const char *name)
@@ -52,8 +49,21 @@ static bool follows_secret(const cJSON *list, const cJSON *item)
     return before[0] == '-' && redact_is_secret(before, strlen(before));
 }
 
+/* A label's name is as free as its value. */
+static void redact_name(cJSON *item)
+{
+    auto_buf struct buf out = {0};
+    redact_text(item->string, strlen(item->string), &out);
+    if (str_eq(buf_str(&out), item->string))
+        return;
+    cJSON_free(item->string);
+    item->string = buf_steal(&out);
+}
+
 void redact_json(cJSON *value)
 {
+    if (cJSON_IsString(value))
+        redact_string(value);
     for (cJSON *item = value ? value->child : NULL; item; item = item->next) {
         const char *name = item->string;
         if (!cJSON_IsString(item))
@@ -64,6 +74,8 @@ void redact_json(cJSON *value)
             redact_env(item);
         else
             redact_string(item);
+        if (name)
+            redact_name(item);
     }
 }
 
