@@ -91,8 +91,9 @@ static int read_area(struct reader *r, struct tpm_public *ret, struct err *err)
     const unsigned char *modulus =
         next_is(r, 2, TPM_MODULUS_SIZE) ? take(r, TPM_MODULUS_SIZE) : NULL;
 
-    if (!modulus || r->left > 0 || !(modulus[0] & 0x80) || !(ret->exponent & 1) ||
-        ret->exponent < 3)
+    /* What is even, nothing can be encrypted for. */
+    if (!modulus || r->left > 0 || !(modulus[0] & 0x80) || !(modulus[TPM_MODULUS_SIZE - 1] & 1) ||
+        !(ret->exponent & 1) || ret->exponent < 3)
         return err_set(err, ERR_INVALID, "is not a whole public area of a TPM 2.0");
     memcpy(ret->modulus, modulus, TPM_MODULUS_SIZE);
     return 0;

@@ -235,6 +235,7 @@ Test(tpm_credential, refuses_what_is_no_storage_key)
         {0, 0x7f, 0, ERR_INVALID},      /* a length beyond the end */
         {10, 0xff, 0, ERR_INVALID},     /* a policy beyond the end */
         {60, 0x00, 0, ERR_INVALID},     /* a modulus with a zero in front */
+        {315, 0x88, 0, ERR_INVALID},    /* an even modulus, which OpenSSL refuses to use */
         {0, -1, 1, ERR_INVALID},        /* cut */
         {0, -1, 315, ERR_INVALID},
     };
