@@ -40,7 +40,7 @@ void net_conn_destroy(struct net_conn *c, bool event)
     if (c->state == NET_CONN_CLOSED)
         return;
     c->state = NET_CONN_CLOSED;
-    net_server_turn_remove(c);
+    queue_remove(&c->turn);
     if (tell)
         c->owner->events->on_close(c->x);
     c->x = NULL;

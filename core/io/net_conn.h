@@ -2,6 +2,7 @@
 #ifndef BERTH_IO_NET_CONN_H
 #define BERTH_IO_NET_CONN_H
 
+#include "core/base/queue.h"
 #include "core/io/net_server.h"
 #include "core/io/websocket.h"
 
@@ -42,6 +43,8 @@ enum net_conn_state {
 };
 
 struct net_conn {
+    struct queue_link turn; /* in the server's, where it has work at the end of this turn */
+    uint64_t round;         /* of the server, in which it was put there */
     union {
         uv_handle_t handle;
         uv_stream_t stream;
@@ -50,8 +53,6 @@ struct net_conn {
     } uv;
     struct net_server *server;
     struct net_conn *next, *prev; /* all of the server */
-    struct net_conn *turn_next,
-        **turn_pprev; /* those with work at the end of this turn; pprev NULL: not in it */
     struct net_owner *owner;
     void *x;
     struct tls *tls;             /* NULL: plain */
@@ -92,19 +93,18 @@ struct net_server {
     uv_idle_t awake; /* runs while a turn has something to send */
     struct listener *listeners;
     struct net_conn *conns;
-    struct net_conn *turn;
+    struct queue turn;
     unsigned n_conns;
     unsigned refs; /* uv handles that still point here */
     bool freed;
     bool free_bind;
-    bool flushing;             /* what is written now is for another round */
+    uint64_t round;            /* of sending; what is written while one runs is for the next */
     char scratch[NET_SCRATCH]; /* one read at a time: libuv calls the reader right after */
 };
 
 void net_server_unref(struct net_server *s);
 /* Puts C on the list that is worked off at the end of the turn. */
 void net_server_turn_add(struct net_conn *c);
-void net_server_turn_remove(struct net_conn *c);
 /* Gives C to the owner of EVENTS and ARG. */
 void net_server_own(struct net_conn *c, const struct net_server_events *events, void *arg);
 void net_server_conn_gone(struct net_conn *c); /* its handles are closed: unlink and free */

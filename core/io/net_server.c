@@ -71,48 +71,37 @@ void net_server_turn_add(struct net_conn *c)
 {
     struct net_server *s = c->server;
 
-    if (c->turn_pprev && !s->flushing)
+    if (c->turn.queue && c->round == s->round)
         return;
-    net_server_turn_remove(c);
-    c->turn_next = s->turn;
-    if (s->turn)
-        s->turn->turn_pprev = &c->turn_next;
-    s->turn = c;
-    c->turn_pprev = &s->turn;
+    queue_remove(&c->turn);
+    queue_append(&s->turn, &c->turn);
+    c->round = s->round;
     (void)uv_idle_start(&s->awake, on_awake);
-}
-
-void net_server_turn_remove(struct net_conn *c)
-{
-    if (!c->turn_pprev)
-        return;
-    *c->turn_pprev = c->turn_next;
-    if (c->turn_next)
-        c->turn_next->turn_pprev = c->turn_pprev;
-    c->turn_pprev = NULL;
 }
 
 /* Calls on_data again for those who asked for it. */
 static void redeliver_all(struct net_server *s)
 {
-    struct net_conn *c = s->turn;
+    struct queue_link *at = s->turn.first;
 
-    while (c) {
+    while (at) {
+        struct net_conn *c = (struct net_conn *)at;
+
         if (c->redeliver) {
             net_conn_redeliver(c);
-            c = s->turn; /* the list may have changed under us */
+            at = s->turn.first; /* the list may have changed under us */
         } else {
-            c = c->turn_next;
+            at = at->next;
         }
     }
 }
 
-/* Asks each owner once whose connections are in BATCH; two that have the same question share the
- * answer. */
-static void ask_owners(struct net_server *s, const struct net_conn *batch)
+/* Asks each owner once whose connections have something to send; two that have the same question
+ * share the answer. */
+static void ask_owners(struct net_server *s)
 {
-    for (; batch; batch = batch->turn_next)
-        batch->owner->wanted = true;
+    for (struct queue_link *at = s->turn.first; at; at = at->next)
+        ((struct net_conn *)at)->owner->wanted = true;
     for (struct net_owner *o = s->owners; o; o = o->next) {
         struct net_owner *same = s->owners;
 
@@ -137,26 +126,19 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct net_server *s = prepare->data;
 
-    while (s->turn) {
+    while (s->turn.n > 0) {
+        struct net_conn *c;
+
         redeliver_all(s);
-
-        struct net_conn *batch = s->turn;
-
-        s->turn = NULL;
-        if (batch)
-            batch->turn_pprev = &batch;
-        s->flushing = true;
-        ask_owners(s, batch);
-        while (batch) {
-            struct net_conn *c = batch;
-
-            net_server_turn_remove(c);
+        s->round++;
+        ask_owners(s);
+        while ((c = (struct net_conn *)s->turn.first) && c->round != s->round) {
+            queue_remove(&c->turn);
             if (c->owner->keep)
                 net_conn_flush(c);
             else
                 net_conn_destroy(c, true);
         }
-        s->flushing = false;
     }
     (void)uv_idle_stop(&s->awake);
 }
@@ -232,7 +214,7 @@ void net_server_conn_gone(struct net_conn *c)
 {
     struct net_server *s = c->server;
 
-    net_server_turn_remove(c);
+    queue_remove(&c->turn);
     if (c->prev)
         c->prev->next = c->next;
     else
