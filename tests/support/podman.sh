@@ -31,6 +31,7 @@ EOF
     unshare --mount --propagation private sh -c 'umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup &&
         cd / && exec sleep infinity' >>"$work/podman/log" 2>&1 &
     podman_mounts=$!
+    echo 1 >/proc/sys/net/ipv4/conf/all/arp_notify # as in the guest
     wait_until 10 eval '[ "$(readlink "/proc/$podman_mounts/cwd")" = / ]'
     podman_serve
 }
