@@ -2,9 +2,9 @@
 # writes into $data/source.RUN what was acknowledged to it, a sink into $data/sink.RUN what it got; what the cloud got is written into
 # $data/cloud.RUN here. The source sends up to what stands in $data/limit.
 #
-# The victims: runtime, hub (of the edge), cloud, engine, network, and the containers of source and sink. Each dies by SIGKILL, the network
-# by losing every packet between edge and cloud without a word. Each kill waits until more messages were acknowledged; runtime, cloud, engine
-# and network come back after some more, so that others die meanwhile.
+# The victims: runtime, hub (of the edge), cloud, engine, network, and the containers of source and sink. Each dies by SIGKILL; the network
+# loses every packet between edge and cloud without a word, and has forgotten all connections, or not, when it is there again. Each kill
+# waits until more messages were acknowledged; runtime, cloud, engine and network come back after some more, so that others die meanwhile.
 # shellcheck shell=bash disable=SC2154
 
 victims=(runtime hub cloud engine network source sink)
@@ -45,8 +45,11 @@ all_read() {
 
 # ---- death and return
 
-packets() { # -I|-D PORTS
-    iptables -w "$1" INPUT -s 127.0.0.1 -d 127.0.0.1 -p tcp -m multiport --ports "$2" -j DROP
+packets() { # -I|-D PORTS-OPTION TARGET...
+    local how=$1 ports=$2
+    shift 2
+    # shellcheck disable=SC2086
+    iptables -w "$how" INPUT -s 127.0.0.1 -d 127.0.0.1 -p tcp -m multiport $ports -j "$@"
 }
 container_kill() {
     local pid
@@ -61,12 +64,12 @@ die_hub() {
 }
 # What it acknowledges in the end nobody hears, so that all that it did acknowledge is read.
 die_cloud() {
-    packets -I "$hub_mqtt"
+    packets -I "--ports $hub_mqtt" DROP
     soak_last=
     wait_until 20 all_read
     hub_kill
     wait "$witness_pid"
-    packets -D "$hub_mqtt"
+    packets -D "--ports $hub_mqtt" DROP
 }
 back_cloud() { hub_start && witness_start; }
 die_engine() {
@@ -74,8 +77,15 @@ die_engine() {
     wait "$podman_pid" 2>/dev/null || true
 }
 back_engine() { podman_serve; }
-die_network() { packets -I "$hub_mqtt,$hub_https"; }
-back_network() { packets -D "$hub_mqtt,$hub_https"; }
+die_network() { packets -I "--ports $hub_mqtt,$hub_https" DROP; }
+back_network() {
+    local forgotten=(REJECT --reject-with tcp-reset)
+    packets -D "--ports $hub_mqtt,$hub_https" DROP
+    ((RANDOM % 2)) || return 0
+    packets -I "--dports $hub_mqtt" "${forgotten[@]}"
+    wait_until 5 eval 'iptables -w -nvxL INPUT 1 | grep -qv "^ *0 "'
+    packets -D "--dports $hub_mqtt" "${forgotten[@]}"
+}
 die_source() { container_kill source; }
 die_sink() { container_kill sink; }
 
@@ -127,7 +137,7 @@ soak() { # COUNT KILLS RUN
         deck=("${deck[@]:1}")
         [ -z "${due[$victim]:-}" ] || { unset "due[$victim]"; "back_$victim"; }
         until "die_$victim"; do tick || return 1; done
-        if declare -F "back_$victim" >/dev/null; then due[$victim]=$((acked + RANDOM % step)); fi
+        if declare -F "back_$victim" >/dev/null; then due[$victim]=$((acked + RANDOM % (2 * step))); fi
         kills[$victim]=$((${kills[$victim]:-0} + 1))
         done=$((done + 1))
         printf '# %d s: %s killed, %d acknowledged, %d at the sink, %d in the cloud\n' $SECONDS "$victim" "$acked" "$(newest sink)" "$(newest cloud)"
