@@ -1,6 +1,6 @@
 // A module as a customer writes it, with Microsoft's SDK: everything comes from the environment that the runtime gives it. It runs in a
-// container (edge_module.sh). ROLE=source sends COUNT numbered messages to its output; ROLE=sink writes down what comes to its input. Both
-// keep what they did in /data, report what their twin wants, and answer the method "echo".
+// container (edge_module.sh). ROLE=source sends COUNT numbered messages to its output, and no more than /data/limit says; ROLE=sink takes
+// what comes to its input. Both write down in /data what they did, report what their twin wants, and answer the method "echo".
 'use strict';
 const fs = require('fs');
 const { NoRetry } = require('azure-iot-common');
@@ -23,14 +23,13 @@ function send(client, n) {
     const message = new Message(JSON.stringify({ n }));
     message.contentType = 'application/json';
     message.contentEncoding = 'utf-8';
-    message.properties.add('run', process.env.RUN);
     return client.sendOutputEvent('out', message);
 }
 
 // Some at a time. After a failure one goes alone, from the first on that was not acknowledged, until a connection is there: this keeps the
 // order, the SDK's own attempts do not.
 async function source(client) {
-    const count = Number(process.env.COUNT), file = `/data/source.${process.env.RUN}`;
+    const count = Number(process.env.COUNT), file = '/data/source';
     let acknowledged = numberIn(file, 0), together = 1;
     client.setRetryPolicy(new NoRetry());
     client.on('disconnect', () => { together = 1; });
@@ -55,7 +54,7 @@ async function open() {
     const client = await ModuleClient.fromEnvironment(Mqtt);
     client.on('error', error => say('error', error.name));
     client.on('inputMessage', (input, message) => {
-        fs.appendFileSync(`/data/sink.${message.properties.getValue('run')}`, `${JSON.parse(message.getData()).n}\n`);
+        fs.appendFileSync('/data/sink', `${JSON.parse(message.getData()).n}\n`);
         client.complete(message, () => {});
     });
     client.onMethod('echo', (request, response) => response.send(200, { echo: request.payload }, () => say('method', request.methodName)));

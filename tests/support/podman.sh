@@ -32,6 +32,7 @@ EOF
         cd / && exec sleep infinity' >>"$work/podman/log" 2>&1 &
     podman_mounts=$!
     echo 1 >/proc/sys/net/ipv4/conf/all/arp_notify # as in the guest
+    # shellcheck disable=SC2016
     wait_until 10 eval '[ "$(readlink "/proc/$podman_mounts/cwd")" = / ]'
     podman_serve
 }

@@ -1,6 +1,6 @@
-# Messages while everything that they need dies at random: soak COUNT KILLS. Source it after tests/support/{podman,hub,edged}.sh. A source
-# writes into $data/source.RUN what was acknowledged to it, a sink into $data/sink.RUN what it got; what the cloud got is written into
-# $data/cloud.RUN here. The source sends up to what stands in $data/limit.
+# Messages while everything that they need dies at random. Source it after tests/support/{podman,hub,edged}.sh. In the folder $data, source
+# has the numbers up to which messages were acknowledged to their source, sink the number of each that came to the sink; what the cloud got
+# is written to cloud here. The source sends up to what stands in limit.
 #
 # The victims: runtime, hub (of the edge), cloud, engine, network, and the containers of source and sink. Each dies by SIGKILL; the network
 # loses every packet between edge and cloud without a word, and has forgotten all connections, or not, when it is there again. Each kill
@@ -14,7 +14,7 @@ soak_patience=180 # seconds without any message
 
 declare -A kills=() due=()
 
-newest() { tail -n 1 "$data/$1.$run" 2>/dev/null | grep -x '[0-9]*' || echo 0; }
+newest() { tail -n 1 "$data/$1" 2>/dev/null | grep -x '[0-9]*' || echo 0; }
 
 # ---- what the cloud got: it keeps it in memory, so it is read all the while, past a network that is cut
 
@@ -24,8 +24,8 @@ witness() {
     local after=0 answer
     while kill -0 "$hub_pid" 2>/dev/null; do
         answer=$(cloud_events "$after" 10) || continue
-        jq -r --arg run "$run" 'if .missed > 0 then "\(.missed) were not read in time" else empty end,
-            (.events[] | select(.properties.run == $run) | .bodyBase64 | @base64d | fromjson | .n)' <<<"$answer" >>"$data/cloud.$run"
+        jq -r 'if .missed > 0 then "\(.missed) were not read in time" else empty end,
+            (.events[] | .bodyBase64 | @base64d | fromjson | .n)' <<<"$answer" >>"$data/cloud"
         after=$(jq .next <<<"$answer")
         echo "$after" >"$work/read"
     done
@@ -125,13 +125,14 @@ until_acked() {
     while [ "$acked" -lt "$1" ]; do tick || return 1; done
 }
 
-soak() { # COUNT KILLS RUN
-    local step=$(($1 / $2)) done=0 deck=() victim
-    run=$3 acked=0 moved=$SECONDS nudged=0
-    witness_start
+# From where the source is now until COUNT.
+soak() { # COUNT KILLS
+    local base step done=0 deck=() victim
+    base=$(newest source) acked=$base moved=$SECONDS nudged=0
+    step=$((($1 - base) / $2))
     while [ "$done" -lt "$2" ]; do
-        allowed=$(((done + 1) * step))
-        until_acked $((done * step + 1 + RANDOM % step)) || return 1
+        allowed=$((base + (done + 1) * step))
+        until_acked $((allowed - RANDOM % step)) || return 1
         [ ${#deck[@]} -gt 0 ] || mapfile -t deck < <(shuf -e "${victims[@]}")
         victim=${deck[0]}
         deck=("${deck[@]:1}")
@@ -142,6 +143,7 @@ soak() { # COUNT KILLS RUN
         done=$((done + 1))
         printf '# %d s: %s killed, %d acknowledged, %d at the sink, %d in the cloud\n' $SECONDS "$victim" "$acked" "$(newest sink)" "$(newest cloud)"
     done
+    for victim in "${victims[@]}"; do echo "# $victim: killed ${kills[$victim]:-0} times"; done
     allowed=$1
     until_acked "$1" && come_back all && wait_until "$soak_patience" soak_arrived "$1"
 }
@@ -154,9 +156,9 @@ soak_judge() { # NAME COUNT MAY
         { again++ }
         END {
             if (bad) exit 1
-            print again + 0, "came again,", may, "may"
+            print seen + 0, "came,", again + 0, "of them again,", may, "may"
             exit seen != count || again > may
-        }' "$data/$1.$run"
+        }' "$data/$1"
 }
 # What may come twice: what the source sends again because an answer was lost; what an edge hub had delivered and not written down (256);
 # and what was under way to a sink (16) or to the cloud (32).
