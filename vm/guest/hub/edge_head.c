@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#define HELD_MS 1000
+#define HELD_MS 2000
 
 static const char will_mark[] = "iothub-MessageType=Will";
 static const char retain_mark[] = "mqtt-retain=true";
