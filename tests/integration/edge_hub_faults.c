@@ -147,6 +147,7 @@ static void test_restart(void)
     struct mqtt_login m = module_login("receiver");
     struct link sender = {0}, receiver = {0};
     bool present = false, ok;
+    uint64_t begun;
 
     m.keep_session = true;
     (void)login(&receiver, m, NULL);
@@ -162,8 +163,19 @@ static void test_restart(void)
     report("it starts after it was killed", edge_start(&edge), edge.link.line);
     ok = ok && login(&receiver, m, &present);
     report("a session outlives the hub", present, NULL);
+    report("nothing comes before the client had a moment to listen", mqtt_ping(&receiver), NULL);
     report("and what was acknowledged comes, in order",
            ok && receives(&receiver, "a") && receives(&receiver, "b") && receives(&receiver, "c"),
+           NULL);
+    link_close(&receiver);
+    (void)login(&sender, module_login("sender"), NULL);
+    (void)publish(&sender, SENDER "%24.on=out1", 1, "d");
+    link_close(&sender);
+    (void)login(&receiver, m, NULL);
+    begun = clock_mono_ms();
+    report("it comes at once when the client subscribes again",
+           mqtt_subscribe(&receiver, INPUTS, 1) == 1 && receives(&receiver, "d") &&
+               clock_mono_ms() - begun < 900,
            NULL);
     link_close(&receiver);
 }

@@ -120,7 +120,7 @@ check 'it connects again by itself' wait_until 90 info '.cloud_state == "connect
 # ---- the engine goes away
 kill "$podman_pid"
 wait "$podman_pid" 2>/dev/null
-podman_start
+podman_serve
 check 'the engine was restarted; deaths are still seen' eval 'wait_until 30 running one; kill_module one; wait_until 10 module one ".berth.state == \"backoff\""'
 check 'and mended' wait_until 60 running one
 

@@ -1,7 +1,9 @@
 // A module as a customer writes it, with Microsoft's SDK: everything comes from the environment that the runtime gives it. It runs in a
-// container (edge_module.sh). ROLE=source sends COUNT numbered messages to its output; ROLE=sink prints what comes to its input. Both
-// report what their twin wants, and answer the method "echo".
+// container (edge_module.sh). ROLE=source sends COUNT numbered messages to its output, and no more than /data/limit says; ROLE=sink takes
+// what comes to its input. Both write down in /data what they did, report what their twin wants, and answer the method "echo".
 'use strict';
+const fs = require('fs');
+const { NoRetry } = require('azure-iot-common');
 const { ModuleClient, Message } = require('azure-iot-device');
 const { Mqtt } = require('azure-iot-device-mqtt');
 
@@ -9,36 +11,71 @@ process.on('SIGTERM', () => process.exit(0)); // the first process of a containe
 const say = (...words) => console.log(words.join(' '));
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 
-async function source(client) {
-    const count = Number(process.env.COUNT || 100), every = Number(process.env.EVERY || 20);
-    for (let n = 1; n <= count; n++) {
-        const message = new Message(JSON.stringify({ n }));
-        message.contentType = 'application/json';
-        message.contentEncoding = 'utf-8';
-        message.properties.add('run', process.env.RUN || '1');
-        for (;;) {
-            try {
-                await client.sendOutputEvent('out', message);
-                break;
-            } catch (error) {
-                say('again', n, error.name);
-                await pause(500);
-            }
-        }
-        if (n === 1 || n === count) say('sent', n);
-        await pause(every);
+function numberIn(file, otherwise) {
+    try {
+        return Number(fs.readFileSync(file, 'utf8').trim().split('\n').pop());
+    } catch (error) {
+        return otherwise;
     }
 }
 
-async function main() {
+function send(client, n) {
+    const message = new Message(JSON.stringify({ n }));
+    message.contentType = 'application/json';
+    message.contentEncoding = 'utf-8';
+    return client.sendOutputEvent('out', message);
+}
+
+// Some at a time. After a failure one goes alone, from the first on that was not acknowledged, until a connection is there: this keeps the
+// order, the SDK's own attempts do not.
+async function source(client) {
+    const count = Number(process.env.COUNT), file = '/data/source';
+    let acknowledged = numberIn(file, 0), together = 1;
+    client.setRetryPolicy(new NoRetry());
+    client.on('disconnect', () => { together = 1; });
+    while (acknowledged < count) {
+        const limit = Math.min(count, acknowledged + together, numberIn('/data/limit', count));
+        const sent = [];
+        for (let n = acknowledged + 1; n <= limit; n++) sent.push(send(client, n));
+        const failed = (await Promise.allSettled(sent)).findIndex(result => result.status === 'rejected');
+        const done = failed < 0 ? sent.length : failed;
+        if (done) {
+            acknowledged += done;
+            together = 20;
+            fs.appendFileSync(file, `${acknowledged}\n`);
+        }
+        if (failed >= 0) together = 1;
+        await pause(failed < 0 ? 20 : 500);
+    }
+}
+
+// It listens before it connects: what waits for it comes at once.
+async function open() {
     const client = await ModuleClient.fromEnvironment(Mqtt);
     client.on('error', error => say('error', error.name));
     client.on('inputMessage', (input, message) => {
-        say('got', input, JSON.parse(message.getData()).n, message.properties.getValue('run'));
+        fs.appendFileSync('/data/sink', `${JSON.parse(message.getData()).n}\n`);
         client.complete(message, () => {});
     });
     client.onMethod('echo', (request, response) => response.send(200, { echo: request.payload }, () => say('method', request.methodName)));
     await client.open();
+    return client;
+}
+
+// The runtime or the edge hub may be away just now.
+async function connect() {
+    for (;;) {
+        try {
+            return await open();
+        } catch (error) {
+            say('again', error.message);
+            await pause(1000);
+        }
+    }
+}
+
+async function main() {
+    const client = await connect();
     const twin = await client.getTwin();
     twin.on('properties.desired', delta => {
         if (delta.colour === undefined) return;

@@ -95,8 +95,15 @@ struct edge_clients *edge_clients_new(struct edge *edge)
     struct edge_clients *c = xcalloc(1, sizeof(*c));
 
     c->edge = edge;
+    (void)uv_timer_init(edge->loop, &c->held);
+    c->held.data = c;
     count_connected(c);
     return c;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
 }
 
 void edge_clients_free(struct edge_clients *c)
@@ -106,7 +113,7 @@ void edge_clients_free(struct edge_clients *c)
     for (size_t i = 0; i < c->n; i++)
         client_free(c->all[i]);
     free(c->all);
-    free(c);
+    uv_close((uv_handle_t *)&c->held, on_closed);
 }
 
 /* ---- what all that happens has in common ---- */

@@ -19,9 +19,11 @@ struct edge_client {
     char *model_id;              /* NULL: named none */
     struct will *will;           /* NULL: none */
     unsigned subs;               /* enum topic_sub */
-    unsigned served;             /* those of them that took effect */
+    unsigned held;               /* those of its kept session that it has not repeated yet */
+    unsigned served;             /* those of SUBS that took effect */
     bool keep;                   /* its subscriptions are kept: clean session was not asked for */
     bool refused;                /* its last message, which was logged */
+    uint64_t held_until_ms;      /* loop time */
     uint64_t connected_ms, disconnected_ms;
     struct twin_rate twin_rate;
     char names[];
@@ -36,6 +38,7 @@ struct edge_clients {
     unsigned connected;
     struct edge_pending *pending; /* whose CONNECT is being checked */
     unsigned n_pending;
+    uv_timer_t held; /* somebody has held subscriptions */
 };
 
 /* The one for an identity that exists; made where it connects for the first time. */

@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#define HELD_MS 2000
+
 static const char will_mark[] = "iothub-MessageType=Will";
 static const char retain_mark[] = "mqtt-retain=true";
 
@@ -27,15 +29,50 @@ static bool wants(void *owner, const struct mqtt_packet *connect)
 static void serve(struct edge_client *c)
 {
     struct edge *edge = c->clients->edge;
-    unsigned news = c->subs & ~c->served;
+    unsigned subs = c->subs & ~c->held;
+    unsigned news = subs & ~c->served;
 
-    if (c->subs == c->served)
+    if (subs == c->served)
         return;
-    c->served = c->subs;
-    edge_flow_subscribe(c->flow, c->subs);
+    c->served = subs;
+    edge_flow_subscribe(c->flow, subs);
     if (news & SUB_METHODS)
         methods_ready(edge->methods, c->device, c->module);
     edge_client_tell_upstream(c);
+}
+
+/* Serves those whose time has come, and waits for the next. */
+static void on_held(uv_timer_t *held)
+{
+    struct edge_clients *clients = held->data;
+    uint64_t now = uv_now(clients->edge->loop), next = UINT64_MAX;
+
+    for (size_t i = 0; i < clients->n; i++) {
+        struct edge_client *c = clients->all[i];
+
+        if (!c->flow || !c->held)
+            continue;
+        if (c->held_until_ms <= now) {
+            c->held = 0;
+            serve(c);
+        } else if (c->held_until_ms < next) {
+            next = c->held_until_ms;
+        }
+    }
+    if (next != UINT64_MAX)
+        (void)uv_timer_start(held, on_held, next - now, 0);
+}
+
+/* SDKs acknowledge a message before they look who in the program listens to it, and many a program
+ * begins to listen once it is connected: what a kept session brings then would be lost to it. So
+ * that waits until the client has subscribed as well, or had a moment for it. */
+static void hold(struct edge_client *c)
+{
+    uv_timer_t *held = &c->clients->held;
+
+    c->held_until_ms = uv_now(c->clients->edge->loop) + HELD_MS;
+    if (!uv_is_active((const uv_handle_t *)held))
+        (void)uv_timer_start(held, on_held, HELD_MS, 0);
 }
 
 static void on_ready(void *x)
@@ -43,6 +80,8 @@ static void on_ready(void *x)
     struct edge_client *c = x;
 
     c->flow = edge_inputs_open(c->clients->edge->inputs, c->conn, c->device, c->module);
+    if (c->held)
+        hold(c);
     serve(c);
 }
 
@@ -205,6 +244,7 @@ static unsigned char on_subscribe(void *x, struct mqtt_text filter, unsigned qos
 
     if (!sub)
         return MQTT_SUBACK_FAILURE;
+    c->held &= ~sub;
     c->subs = (c->subs & ~bit) | sub | ((qos > 0) == means_1 ? bit : 0);
     return qos ? 1 : 0;
 }
