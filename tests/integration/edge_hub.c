@@ -62,6 +62,8 @@ static void test_certificate(void)
     struct tls_cert_info info = {0};
     auto_buf struct buf pem = {0};
     struct mqtt_login m = {.device = "leaf2", .cert = cert, .cert_key = key};
+    auto_buf struct buf seen = {0};
+    struct link l = {0};
 
     snprintf(cert, sizeof(cert), "%s/leaf2.pem", edge.link.dir);
     snprintf(key, sizeof(key), "%s/leaf2.key", edge.link.dir);
@@ -76,6 +78,13 @@ static void test_certificate(void)
     expect("a leaf device is made", call("PUT", "/devices/leaf3", NULL, body) == 200);
     m.device = "leaf3";
     expect_login(&edge.link, "a new leaf device connects with its certificate", &m, 0);
+    if (login(&l, m, NULL))
+        report("what it sends gets to the cloud, to which nobody but it could show its certificate",
+               publish(&l, "devices/leaf3/messages/events/k=v", 4, "leaf") &&
+                   cloud_gets(1, &seen) &&
+                   strstr(buf_str(&seen), "\"iothub-connection-device-id\":\"leaf3\""),
+               buf_str(&seen));
+    link_close(&l);
     m.cert = NULL;
     m.key = leaf_key;
     expect_login(&edge.link, "and with nothing else", &m, 5);

@@ -195,13 +195,27 @@ static void test_refused(void)
     (void)edge_upstream_get_twin(edge.upstream, "wrong", "", on_answer, NULL);
     report("a call meanwhile fails at once", seen.failed == 1 && until(&seen.failed, 2), NULL);
 
+    edge_end();
+}
+
+/* Only the device has the key of its certificate. */
+static void test_behalf(void)
+{
+    uint64_t after = last_event();
+
+    edge_begin();
     queue_numbers("x509", "", 2);
-    turn_for(50);
-    l = link_of("x509", "");
-    report("what a device with a certificate sends waits here",
-           l->step == LINK_PAUSE && l->refused && strstr(l->error, "certificate") &&
-               outbox_count(edge.outbox, l->endpoint->number, 0) == 2,
-           l->error);
+    report("for a device with a certificate, the edge hub connects with its own token",
+           until_queued("x509", "", 0) && in_order("x509", after) == 2, link_of("x509", "")->error);
+    (void)edge_upstream_get_twin(edge.upstream, "x509", "", on_answer, NULL);
+    report("and speaks for it", until(&seen.twins, 1) && !seen.failed, seen.body);
+    edge_end();
+    (void)rest(&hub, NULL, "PUT", "/devices/x509", "If-Match: *\r\n",
+               "{\"deviceId\":\"x509\",\"deviceScope\":\"\"}", NULL);
+    edge_begin();
+    (void)edge_upstream_get_twin(edge.upstream, "x509", "", on_answer, NULL);
+    report("not for one that is no child of its device any more",
+           until(&seen.failed, 1) && strstr(seen.body, "not authorised"), seen.body);
     edge_end();
 }
 
@@ -391,6 +405,7 @@ int main(void)
     test_module();
     test_renewal();
     test_refused();
+    test_behalf();
     test_proxy();
     test_network();
     test_clock();

@@ -303,6 +303,47 @@ static void test_options(void)
     (void)hub_end(&twice, 0);
 }
 
+/* An edge hub connects for a child whose certificate's key it has not, with a token of its own. */
+static void test_behalf(void)
+{
+    static const char hubs_own[] = HUB_HOST "/devices/gate/modules/$edgeHub";
+    char gate[128], stranger[128], none[128];
+    struct mqtt_login m = {.device = "behind", .sr = hubs_own, .key = gate};
+
+#define USER(id, chain) HUB_HOST "/" id "/?api-version=2021-04-12&auth-chain=" chain
+    device_create(&hub, "gate", true, gate);
+    device_create(&hub, "other", true, stranger);
+    leaf_create(&hub, "gate", "behind",
+                "{\"type\":\"selfSigned\",\"x509Thumbprint\":{\"primaryThumbprint\":"
+                "\"0123456789ABCDEF0123456789ABCDEF01234567\"}}",
+                none);
+    m.user = USER("behind", "behind%3Bgate");
+    expect_login(&hub, "an edge hub connects for its device's child", &m, 0);
+    m.key = stranger;
+    expect_login(&hub, "not with another's key", &m, 5);
+    m.sr = HUB_HOST "/devices/other/modules/$edgeHub";
+    expect_login(&hub, "nor another edge hub", &m, 5);
+    m.user = USER("behind", "behind%3Bother");
+    expect_login(&hub, "also where it says whose it is", &m, 5);
+    m = (struct mqtt_login){.device = "behind",
+                            .key = gate,
+                            .sr = HUB_HOST "/devices/gate/modules/$edgeAgent",
+                            .user = USER("behind", "behind%3Bgate")};
+    expect_login(&hub, "another module's token does not do", &m, 5);
+    m.sr = hubs_own;
+    m.user = USER("behind", "behind%3Bbetween%3Bgate");
+    expect_login(&hub, "nor a chain with somebody between", &m, 5);
+    m.user = USER("behind", "gate");
+    expect_login(&hub, "nor one that does not begin with who connects", &m, 5);
+    m.device = "gate";
+    m.user = USER("gate", "gate%3Bgate");
+    expect_login(&hub, "nor one for the edge device itself", &m, 5);
+    m.module = "$edgeAgent";
+    m.user = USER("gate/$edgeAgent", "gate/$edgeAgent%3Bgate");
+    expect_login(&hub, "it connects for its device's modules", &m, 0);
+#undef USER
+}
+
 int main(void)
 {
     struct files expired;
@@ -322,6 +363,7 @@ int main(void)
     test_authorities();
     test_hubs();
     test_options();
+    test_behalf();
     (void)file_remove_tree(dir, NULL);
     return hub_finish(&hub);
 }

@@ -42,7 +42,7 @@ static struct child {
     char key[128];
 } children[] = {{.device = "dev1"}, {.device = "x509"}, {.device = "wrong"}};
 
-static char module_key[128];
+static char module_key[128], edge_key[128];
 
 const struct edge_identity *edge_scope_find(const struct edge_scope *s, const char *device,
                                             const char *module)
@@ -83,12 +83,13 @@ struct edge_workload_call *edge_workload_token(struct edge_workload *w, const ch
 {
     struct edge_workload_call *c = xcalloc(1, sizeof(*c));
 
-    (void)w, (void)module;
+    (void)w;
     (void)uv_timer_init(&loop, &c->timer);
     c->timer.data = c;
     c->fn = fn;
     c->arg = arg;
-    (void)sas_make(resource, module_key, expiry_s, NULL, &c->token, NULL);
+    (void)sas_make(resource, str_eq(module, "$edgeHub") ? edge_key : module_key, expiry_s, NULL,
+                   &c->token, NULL);
     (void)uv_timer_start(&c->timer, on_call, 1, 0);
     return c;
 }
@@ -332,9 +333,12 @@ static inline void world_begin(void)
     char key[128], ca[100];
 
     device_create(&hub, "dev1", false, children[0].key);
-    device_create(&hub, "x509", false, key);
     device_create(&hub, "wrong", false, key);
-    device_create(&hub, "edge1", true, key);
+    device_create(&hub, "edge1", true, edge_key);
+    leaf_create(&hub, "edge1", "x509",
+                "{\"type\":\"selfSigned\",\"x509Thumbprint\":{\"primaryThumbprint\":"
+                "\"0123456789ABCDEF0123456789ABCDEF01234567\"}}",
+                key);
     (void)rest(&hub, NULL, "PUT", "/devices/edge1/modules/m", NULL,
                "{\"deviceId\":\"edge1\",\"moduleId\":\"m\"}", &out);
     snprintf(module_key, sizeof(module_key), "%s",

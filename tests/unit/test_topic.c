@@ -94,6 +94,7 @@ Test(topic, reads_user_names)
     const char *device = "hub:8883/dev1/?api-version=2021-04-12&DeviceClientType=a%20b"
                          "&model-id=dtmi%3Acom%3Aexample%3AThermostat%3B1";
     const char *module = "hub/dev1/$edgeAgent/api-version=2018-06-30";
+    const char *behalf = "hub/dev1/?api-version=2021-04-12&auth-chain=dev1%3Bedge%201";
     const char *bad[] = {"",
                          "hub",
                          "hub/dev1",
@@ -109,6 +110,9 @@ Test(topic, reads_user_names)
     cr_assert_str_eq(u.host, "hub:8883");
     cr_assert_str_eq(u.api_version, "2021-04-12");
     cr_assert_str_eq(u.model_id, "dtmi:com:example:Thermostat;1");
+    cr_assert_str_eq(u.chain, "");
+    cr_assert_eq(topic_parse_user(behalf, strlen(behalf), &u, NULL), 0);
+    cr_assert_str_eq(u.chain, "dev1;edge 1");
     cr_assert_eq(topic_parse_user(module, strlen(module), &u, NULL), 0);
     cr_assert_str_eq(u.module, "$edgeAgent");
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)

@@ -7,6 +7,7 @@
 #include "core/azure/sas.h"
 #include "core/base/clock.h"
 #include "core/base/str.h"
+#include "vm/guest/hub/registry.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -273,6 +274,77 @@ static int check_token(const struct auth *a, const struct auth_proof *proof,
     return 0;
 }
 
+/* The IoT Edge device at the end of the chain, which must lead from SELF straight to it: one above
+ * the other is not supported. */
+static int chain_actor(const struct auth *a, const char *chain, const struct identity *self,
+                       struct identity *ret, struct err *err)
+{
+    const char *actor = strrchr(chain, ';');
+    char whole[3 * IDENTITY_ID_MAX + 2];
+    bool module = self->module[0] != '\0';
+
+    actor = actor ? actor + 1 : "";
+
+    bool own = str_eq(actor, self->device);
+
+    (void)str_format(whole, sizeof(whole), "%s%s%s%s%s%s%s", self->device, module ? "/" : "",
+                     self->module, module && !own ? ";" : "", module && !own ? self->device : "",
+                     ";", actor);
+    if (!str_eq(chain, whole) || (own && !module))
+        return err_set(err, ERR_AUTH, "its authentication chain does not lead to an edge hub");
+    if (enabled_device(a, actor, ret, err) < 0)
+        return -1;
+    return ret->iot_edge ? 0 : err_set(err, ERR_AUTH, "%s is no IoT Edge device", actor);
+}
+
+/* An edge hub connects for its device's child, or for one of their modules, with a token of its
+ * own: so it does for those who prove themselves by certificates, whose keys it has not. */
+static int check_behalf(const struct auth *a, const struct auth_proof *proof,
+                        const struct identity *owner, const struct identity *self,
+                        struct auth_grant *grant, struct err *err)
+{
+    auto_identity struct identity edge = {0};
+    auto_identity struct identity hub = {0};
+    char target[320];
+    struct sas s;
+
+    if (chain_actor(a, proof->chain, self, &edge, err) < 0)
+        return -1;
+    if (!str_eq(edge.device, owner->device) && !registry_is_child(owner, &edge))
+        return err_set(err, ERR_AUTH, "%s is no child of %s", owner->device, edge.device);
+    (void)str_format(target, sizeof(target), "/devices/%s/modules/$edgeHub", edge.device);
+    if (!proof->token || read_token(proof, target, &s, err) < 0 ||
+        check_hub(a, s.resource, &edge, "the token", err) < 0)
+        return proof->token ? -1 : err_set(err, ERR_AUTH, "its edge hub sent no token");
+    if (!signed_by(&s, &edge) &&
+        (store_identity_get(a->store, edge.device, "$edgeHub", &hub, NULL) < 0 ||
+         !signed_by(&s, &hub)))
+        return err_set(err, ERR_AUTH, "the token is not signed with a key of its edge hub");
+    grant->expiry_s = s.expiry_s + SAS_SKEW_S;
+    grant->method =
+        self->module[0] ? METHOD("module", "sas", "iothub") : METHOD("device", "sas", "iothub");
+    return 0;
+}
+
+/* By the identity's own way of authentication. */
+static int check_own(const struct auth *a, const struct auth_proof *proof,
+                     const struct identity *owner, const struct identity *self,
+                     struct auth_grant *grant, struct err *err)
+{
+    switch (self->auth) {
+    case IDENTITY_SAS:
+        return check_token(a, proof, owner, self, grant, err);
+    case IDENTITY_SELF_SIGNED:
+    case IDENTITY_CA:
+        grant->method = self->module[0] ? METHOD("module", "x509Certificate", "external")
+                                        : METHOD("device", "x509Certificate", "external");
+        return check_certificate(a, self, proof->tls, err);
+    case IDENTITY_NONE:
+    default:
+        return err_set(err, ERR_AUTH, "its authentication type is none");
+    }
+}
+
 int auth_client(const struct auth *a, const struct auth_proof *proof, const char *hub,
                 const char *device, const char *module, struct auth_grant *ret, struct err *err)
 {
@@ -280,27 +352,13 @@ int auth_client(const struct auth *a, const struct auth_proof *proof, const char
     auto_identity struct identity part = {0};
     const struct identity *self = module[0] ? &part : &owner;
     struct auth_grant grant = {.expiry_s = UINT64_MAX};
-    int status;
 
     if (enabled_device(a, device, &owner, err) < 0 ||
         (module[0] && store_identity_get(a->store, device, module, &part, err) < 0) ||
         check_hub(a, hub, &owner, "the user name", err) < 0)
         return -1;
-    switch (self->auth) {
-    case IDENTITY_SAS:
-        status = check_token(a, proof, &owner, self, &grant, err);
-        break;
-    case IDENTITY_SELF_SIGNED:
-    case IDENTITY_CA:
-        grant.method = module[0] ? METHOD("module", "x509Certificate", "external")
-                                 : METHOD("device", "x509Certificate", "external");
-        status = check_certificate(a, self, proof->tls, err);
-        break;
-    case IDENTITY_NONE:
-    default:
-        status = err_set(err, ERR_AUTH, "its authentication type is none");
-    }
-    if (status < 0)
+    if ((proof->chain && proof->chain[0] ? check_behalf : check_own)(a, proof, &owner, self, &grant,
+                                                                     err) < 0)
         return -1;
     STR_SET(grant.generation, self->generation);
     *ret = grant;

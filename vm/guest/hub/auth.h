@@ -41,6 +41,8 @@ struct auth_proof {
     const char *token; /* NULL: none */
     size_t len;
     const struct tls *tls; /* NULL: none */
+    const char *chain;     /* NULL or "": the client is here itself; else an edge hub shows its own
+                              token for it: "DEVICE[/MODULE][;DEVICE];EDGE" */
 };
 
 /* What a client gets that proved who it is. */

@@ -54,10 +54,12 @@ static void *on_connect(void *owner, struct mqtt_conn *conn, const struct mqtt_p
 {
     struct clients *clients = owner;
     struct hub *hub = clients->hub;
-    const struct auth_proof proof = {
-        .token = p->password.at, .len = p->password.len, .tls = mqtt_conn_tls(conn)};
-    struct auth_grant grant;
     struct topic_user user = {0};
+    const struct auth_proof proof = {.token = p->password.at,
+                                     .len = p->password.len,
+                                     .tls = mqtt_conn_tls(conn),
+                                     .chain = user.chain};
+    struct auth_grant grant;
     auto_will struct will *will = NULL;
     unsigned subs = 0;
 

@@ -256,6 +256,9 @@ static struct mqtt_client *new_client(struct edge_link *l, struct dialer *dialer
         percent_encode(l->model, strlen(l->model), &user);
     }
 
+    if (l->on_behalf)
+        edge_link_put_chain(l, &user);
+
     const struct mqtt_client_options options = {
         .dialer = dialer,
         .host = s->hub,

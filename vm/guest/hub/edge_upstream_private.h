@@ -61,6 +61,7 @@ struct edge_link {
     struct mqtt_client *mqtt; /* NULL: no attempt */
     struct edge_workload_call *asking;
     struct secret token; /* to open with */
+    bool on_behalf;      /* it is the edge hub's own */
     unsigned failures;   /* in a row */
     bool refused;        /* the last one was not the network's */
     uint64_t attempt_ms; /* all of these monotonic */
@@ -150,6 +151,8 @@ void edge_link_on_token(struct edge_link *l, const struct secret *token, const s
 
 /* edge_link_token.c: edge_link_on_token() follows, perhaps from inside. */
 void edge_link_ask_token(struct edge_link *l);
+/* Appends to a user name on whose behalf the edge hub's own token is shown. */
+void edge_link_put_chain(const struct edge_link *l, struct buf *user);
 
 /* edge_link_queue.c */
 bool edge_link_queued(const struct edge_link *l);

@@ -62,5 +62,6 @@ int registry_bulk(struct hub *hub, const char *hub_name, const cJSON *array, cJS
 /* "ms-azure-iot-edge://{id}-{generation}" of an IoT Edge device. */
 #define REGISTRY_SCOPE_MAX 256
 void registry_scope(const struct identity *edge, char *to, size_t size);
+bool registry_is_child(const struct identity *child, const struct identity *edge);
 
 #endif

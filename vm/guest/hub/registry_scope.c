@@ -13,6 +13,16 @@ void registry_scope(const struct identity *edge, char *to, size_t size)
     (void)str_format(to, size, PREFIX "%s-%s", edge->device, edge->generation);
 }
 
+bool registry_is_child(const struct identity *child, const struct identity *edge)
+{
+    char scope[REGISTRY_SCOPE_MAX];
+
+    if (!edge->iot_edge)
+        return false;
+    registry_scope(edge, scope, sizeof(scope));
+    return str_eq(child->parents, scope);
+}
+
 /* The IoT Edge device that makes SCOPE. */
 static int find_edge(struct hub *hub, const char *scope, struct identity *ret, struct err *err)
 {

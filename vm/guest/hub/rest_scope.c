@@ -51,16 +51,6 @@ static int check_caller(struct rest *r, struct identity *ret, struct err *err)
     return ret->iot_edge ? 0 : err_set(err, ERR_AUTH, "%s is no IoT Edge device", ret->device);
 }
 
-static bool is_child(const struct identity *child, const struct identity *edge)
-{
-    char scope[REGISTRY_SCOPE_MAX];
-
-    if (!edge->iot_edge)
-        return false;
-    registry_scope(edge, scope, sizeof(scope));
-    return str_eq(child->parents, scope);
-}
-
 static int wrong_chain(struct err *err)
 {
     return err_set(err, ERR_AUTH, "authChain: does not lead from its first name to the caller");
@@ -80,7 +70,7 @@ static int check_link(struct rest *r, const char *name, size_t len, const struct
     (void)str_format(device, sizeof(device), "%.*s", (int)end, name);
     if (store_identity_get(r->hub->store, device, "", ret, NULL) < 0)
         return wrong_chain(err);
-    return str_eq(device, above->device) || is_child(ret, above) ? 0 : wrong_chain(err);
+    return str_eq(device, above->device) || registry_is_child(ret, above) ? 0 : wrong_chain(err);
 }
 
 /* "target;...;caller". RET: the device of the first name. */
@@ -169,7 +159,7 @@ static int add_one(struct answer *a, const struct identity *edge, const char *de
 
     if (store_identity_get(a->r->hub->store, device, "", &id, err) < 0)
         return -1;
-    if (!str_eq(device, edge->device) && !is_child(&id, edge))
+    if (!str_eq(device, edge->device) && !registry_is_child(&id, edge))
         return err_set(err, ERR_NOT_FOUND, "%s is not in the scope of %s", device, edge->device);
     json_push(a->devices, registry_show(a->r->hub, &id));
     if (!module[0])

@@ -263,6 +263,9 @@ static bool parse_user_properties(struct topic_span rest, struct topic_user *u)
         if (cut(&part, "model-id=") &&
             !percent_decode(part.at, part.len, u->model_id, sizeof(u->model_id)))
             return false;
+        if (cut(&part, "auth-chain=") &&
+            !percent_decode(part.at, part.len, u->chain, sizeof(u->chain)))
+            return false;
     }
     return u->api_version[0] != '\0';
 }

@@ -79,7 +79,8 @@ struct topic_user {
     char host[254]; /* with its port where it has one */
     char device[IDENTITY_ID_MAX], module[IDENTITY_ID_MAX];
     char api_version[40];
-    char model_id[260]; /* "" where it names none */
+    char model_id[260];                  /* "" where it names none */
+    char chain[3 * IDENTITY_ID_MAX + 2]; /* on whose way it comes; "" where it speaks for itself */
 };
 int topic_parse_user(const char *text, size_t len, struct topic_user *ret, struct err *err);
 
