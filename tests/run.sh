@@ -180,7 +180,7 @@ unit) run_unit "$2" ;;
 integration) run_programs integration "$2" 300 ;;
 sdk)
     if tests/support/sdk.sh install >"$logs/sdk-install.log" 2>&1; then
-        run_programs sdk "$2" 120
+        run_programs sdk "$2" 240
     else
         tail -n 20 "$logs/sdk-install.log"
         count 'sdk packages' 0 1
