@@ -3,13 +3,13 @@
 #include "core/io/websocket_stream.h"
 
 #include "core/base/mem.h"
+#include "core/base/random.h"
 #include "core/base/str.h"
 #include "core/io/digest.h"
 #include "core/io/websocket.h"
 
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #define MESSAGE_MAX (1U << 20)
 #define ANSWER_MAX  8192
@@ -264,8 +264,7 @@ static void make_key(char to[KEY_SIZE])
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     unsigned char random[22];
 
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        abort(); /* cannot be for so few bytes */
+    random_bytes(random, sizeof(random));
     for (size_t i = 0; i < sizeof(random); i++)
         to[i] = digits[i + 1 < sizeof(random) ? random[i] & 63 : random[i] & 48];
     (void)str_copy(to + sizeof(random), 3, "==");

@@ -23,9 +23,9 @@ struct method_job {
     struct agent_methods *m;
     struct method_job *next;
     struct method_request request;
-    char *rid;                 /* of the answer; NULL: an upload */
-    char task[METHOD_TASK_ID]; /* of an upload */
-    uv_timer_t *timer;         /* first turn, then the limit */
+    char *rid;            /* of the answer; NULL: an upload */
+    char task[UUID_SIZE]; /* of an upload */
+    uv_timer_t *timer;    /* first turn, then the limit */
     char (*modules)[DEPLOYMENT_NAME_MAX];
     size_t n, at;
     cJSON *answer;

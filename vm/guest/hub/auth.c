@@ -3,18 +3,14 @@
  * whole segments. A device that is on one of several hubs is not let in under another's name. */
 #include "vm/guest/hub/auth.h"
 
-#include "core/azure/base64.h"
+#include "core/azure/derive.h"
 #include "core/azure/sas.h"
 #include "core/base/clock.h"
 #include "core/base/str.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
-
-#define KEY_BYTES 32
 
 static const struct {
     const char *name;
@@ -36,15 +32,10 @@ static const struct {
 
 void auth_make_key(char *to, size_t size)
 {
-    unsigned char bytes[KEY_BYTES];
-    auto_wiped_buf struct buf text = {0};
+    auto_secret struct secret key = {0};
 
-    while (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-        if (errno != EINTR)
-            abort();
-    base64_encode(bytes, sizeof(bytes), &text);
-    (void)str_copy(to, size, text.data);
-    explicit_bzero(bytes, sizeof(bytes));
+    derive_random(&key);
+    (void)str_copy(to, size, key.data);
 }
 
 static void policy_entry(const char *name, char *to, size_t size)
