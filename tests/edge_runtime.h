@@ -6,7 +6,7 @@
 
 #include "core/azure/base64.h"
 #include "core/azure/derive.h"
-#include "core/azure/percent.h"
+#include "core/base/percent.h"
 #include "core/io/http_server.h"
 #include "core/io/tls_cert.h"
 #include "tests/hub_client.h"

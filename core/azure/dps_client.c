@@ -5,10 +5,10 @@
 
 #include "core/azure/base64.h"
 #include "core/azure/clock_hint.h"
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "core/io/http_client.h"
 

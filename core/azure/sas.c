@@ -5,7 +5,7 @@
 
 #include "core/azure/base64.h"
 #include "core/azure/derive.h"
-#include "core/azure/percent.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 
 #include <ctype.h>

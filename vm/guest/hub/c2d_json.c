@@ -2,8 +2,8 @@
 #include "vm/guest/hub/c2d_json.h"
 
 #include "core/azure/base64.h"
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "core/base/uuid.h"
 

@@ -1,9 +1,9 @@
 /* See edge_upstream_private.h: the life of one identity's connection to the cloud. Its client
  * exists from an attempt to the end of what came of it. */
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
 #include "core/base/random.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/edge_upstream_private.h"

@@ -3,8 +3,8 @@
  * there the user name counts. */
 #include "vm/guest/hub/edge_proof.h"
 
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 
 #include <string.h>
