@@ -1,8 +1,8 @@
 /* See derive.h. */
 #include "core/azure/derive.h"
 
-#include "core/azure/base64.h"
 #include "core/base/random.h"
+#include "core/io/base64.h"
 
 #include <limits.h>
 #include <openssl/evp.h>

@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/base/random.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "core/io/digest.h"
 #include "core/io/websocket.h"
 
@@ -258,16 +259,14 @@ static void websocket_stream_close(struct stream *base)
 
 /* ------------------------------------------------------------------------------- dialer */
 
-/* The base64 of 16 random bytes: the last digit stands for two bits only. */
 static void make_key(char to[KEY_SIZE])
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    unsigned char random[22];
+    unsigned char random[16];
+    auto_buf struct buf text = {0};
 
     random_bytes(random, sizeof(random));
-    for (size_t i = 0; i < sizeof(random); i++)
-        to[i] = digits[i + 1 < sizeof(random) ? random[i] & 63 : random[i] & 48];
-    (void)str_copy(to + sizeof(random), 3, "==");
+    base64_encode(random, sizeof(random), &text);
+    (void)str_copy(to, KEY_SIZE, text.data);
 }
 
 static struct stream *websocket_stream_open(struct dialer *base, const char *target,

@@ -3,12 +3,12 @@
 #include "vm/guest/edged/keys.h"
 
 #include "core/azure/aead.h"
-#include "core/azure/base64.h"
 #include "core/azure/derive.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/random.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 
 #include <assert.h>
 #include <ctype.h>

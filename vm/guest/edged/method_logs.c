@@ -3,11 +3,11 @@
  * has: the answer is refused beyond it, an upload stops the engine while a block is on its way. */
 #include "vm/guest/edged/method_private.h"
 
-#include "core/azure/base64.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "logs/docker_frames.h"
 #include "vm/guest/edged/agent_log.h"
 #include "vm/guest/edged/method_text.h"

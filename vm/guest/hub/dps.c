@@ -1,13 +1,13 @@
 /* See dps.h. The service as a whole: its id scope, its addresses, the form of its errors. */
 #include "vm/guest/hub/dps_private.h"
 
-#include "core/azure/base64.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/random.h"
 #include "core/base/str.h"
 #include "core/base/uuid.h"
+#include "core/io/base64.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -2,12 +2,12 @@
  * is for, so that each group's key is tried. */
 #include "vm/guest/hub/dps_auth.h"
 
-#include "core/azure/base64.h"
 #include "core/azure/derive.h"
 #include "core/azure/sas.h"
 #include "core/azure/tpm_credential.h"
 #include "core/base/clock.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "vm/guest/hub/dps_records.h"
 
 #include <ctype.h>

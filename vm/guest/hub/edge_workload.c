@@ -3,7 +3,6 @@
  */
 #include "vm/guest/hub/edge_workload.h"
 
-#include "core/azure/base64.h"
 #include "core/azure/sas.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
@@ -11,6 +10,7 @@
 #include "core/base/percent.h"
 #include "core/base/queue.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "core/io/http_client.h"
 
 #include <string.h>
