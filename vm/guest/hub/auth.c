@@ -198,12 +198,11 @@ static int check_certificate(const struct auth *a, const struct identity *id, co
                              struct err *err)
 {
     struct tls_cert_info cert;
-    uint64_t now_ms = clock_wall_ms(), skew_ms = (uint64_t)SAS_SKEW_S * 1000;
 
     if (!tls || !tls_peer(tls, &cert))
         return err_set(err, ERR_AUTH, "it showed no certificate");
-    if (now_ms + skew_ms < cert.not_before_ms || now_ms > cert.not_after_ms + skew_ms)
-        return err_set(err, ERR_AUTH, "its certificate has expired, or is not valid yet");
+    if (tls_cert_check_time(&cert, clock_wall_ms(), SAS_SKEW_S * UINT64_C(1000), err) < 0)
+        return -1;
     if (id->auth == IDENTITY_CA)
         return check_chain(a, id, &cert, tls, err);
     if (!has_thumbprint(&cert, id->primary_thumbprint) &&
