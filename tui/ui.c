@@ -121,11 +121,6 @@ uint64_t ui_top_id(struct ui *ui)
     return ui->depth ? ui->stack[ui->depth - 1].id : 0;
 }
 
-void ui_quit(struct ui *ui)
-{
-    ui->quit = true;
-}
-
 bool ui_quitting(const struct ui *ui)
 {
     return ui->quit;

@@ -117,7 +117,6 @@ void ui_pop(struct ui *ui);
 void ui_close(struct ui *ui, const void *state); /* the screen with STATE and those above it */
 void ui_reset(struct ui *ui, const struct screen *screen, const void *arg); /* closes all others */
 const struct screen *ui_top(struct ui *ui, void **ret_state);
-void ui_quit(struct ui *ui);
 bool ui_quitting(const struct ui *ui);
 
 /* Tell the person. */

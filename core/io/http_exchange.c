@@ -178,13 +178,3 @@ void http_exchange_on_close(struct http_exchange *x, void (*fn)(void *arg), void
     x->on_close = fn;
     x->on_close_arg = arg;
 }
-
-void http_exchange_set_data(struct http_exchange *x, void *data)
-{
-    x->data = data;
-}
-
-void *http_exchange_data(const struct http_exchange *x)
-{
-    return x->data;
-}

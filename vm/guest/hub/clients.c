@@ -107,11 +107,6 @@ bool clients_connected(const struct clients *c, const char *device, const char *
     return client && client->conn;
 }
 
-unsigned clients_count(const struct clients *c)
-{
-    return c->connected;
-}
-
 void clients_state(const struct clients *c, const char *device, const char *module,
                    struct client_state *ret)
 {
