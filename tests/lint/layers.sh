@@ -1,11 +1,11 @@
-#!/ bin / bash
-#An include may only point down, \
-    and each third - party library has its fence(see the layer picture in README.md).
-set - u cd "$(dirname " $0 ")/../.." || exit 1 bad = 0
+#!/bin/bash
+# An include may only point down, and each third-party library has its fence (see the layer picture in README.md).
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+bad=0
 
-#folder->folders that its files may include besides itself
-    allowed()
-{
+# folder -> folders that its files may include besides itself
+allowed() {
     case $1 in
     core/base) ;;
     core/rpc | core/io) echo core/base ;;
@@ -40,13 +40,22 @@ while read -r file; do
 done < <(git ls-files '*.c' '*.h' | grep -v '^tests/')
 
 fence() { # PATTERN FILES-REGEX
-    while IFS=:
-        read - r file _;
-        do
-            if
-                ![[$file = ~$2]];
-        then echo "$file: $1 is fenced to $2" bad =
-            1 fi done < < (git grep - nE "^#include <$1" --'*.c' '*.h' ':!tests/')
-    }
-    fence 'libvirt/' '^vm/[^/]*\.[ch]$' fence 'libssh/' '^core/io/remote[^/]*\.[ch]$' fence 'curl/' '^core/io/http\.c$' fence 'wslay/' '^core/io/websocket\.c$' fence 'openssl/' '^(core/io/(base64|digest|tls)[^/]*|core/azure/[^/]*|provision/cert)\.[ch]$' fence 'tss2/' '^vm/guest/edged/tpm\.c$' fence '(ncurses|curses)' '^tui/term\.c$' fence 'pcre2' '^logs/filter\.c$' fence 'zlib' '^vm/guest/edged/method_text\.c$' fence 'minizip' '^vm/guest/iotedge/zip_file\.c$' fence 'sqlite3' '^vm/guest/hub/store[^/]*\.[ch]$' exit
-        $bad
+    while IFS=: read -r file _; do
+        if ! [[ $file =~ $2 ]]; then
+            echo "$file: $1 is fenced to $2"
+            bad=1
+        fi
+    done < <(git grep -nE "^#include <$1" -- '*.c' '*.h' ':!tests/')
+}
+fence 'libvirt/' '^vm/[^/]*\.[ch]$'
+fence 'libssh/' '^core/io/remote[^/]*\.[ch]$'
+fence 'curl/' '^core/io/http\.c$'
+fence 'wslay/' '^core/io/websocket\.c$'
+fence 'openssl/' '^(core/io/(base64|digest|tls)[^/]*|core/azure/[^/]*|provision/cert)\.[ch]$'
+fence 'tss2/' '^vm/guest/edged/tpm\.c$'
+fence '(ncurses|curses)' '^tui/term\.c$'
+fence 'pcre2' '^logs/filter\.c$'
+fence 'zlib' '^vm/guest/edged/method_text\.c$'
+fence 'minizip' '^vm/guest/iotedge/zip_file\.c$'
+fence 'sqlite3' '^vm/guest/hub/store[^/]*\.[ch]$'
+exit $bad
