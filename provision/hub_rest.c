@@ -2,11 +2,11 @@
 #include "provision/hub_rest.h"
 
 #include "core/azure/connstr.h"
-#include "core/azure/percent.h"
 #include "core/azure/sas.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "core/io/http.h"
 #include "provision/hub_body.h"

@@ -4,9 +4,9 @@
 #ifndef BERTH_TESTS_EDGE_RUNTIME_H
 #define BERTH_TESTS_EDGE_RUNTIME_H
 
-#include "core/azure/base64.h"
 #include "core/azure/derive.h"
-#include "core/azure/percent.h"
+#include "core/base/percent.h"
+#include "core/io/base64.h"
 #include "core/io/http_server.h"
 #include "core/io/tls_cert.h"
 #include "tests/hub_client.h"

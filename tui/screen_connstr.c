@@ -99,14 +99,8 @@ static bool connstr_action(struct ui *ui, void *state, enum action_id id)
 static bool connstr_reply(struct ui *ui, void *state, const struct reply *reply)
 {
     struct connstr_form *f = state;
-    char id[32];
     f->asked = false;
-    if (reply->kind != REPLY_JOB || reply->err)
-        return false;
-    STR_SET(id, reply->id);
-    ui_reset(ui, &screen_dash, NULL);
-    ui_push(ui, &screen_job, id);
-    return true;
+    return ui_show_job(ui, reply);
 }
 
 const struct screen screen_connstr = {

@@ -95,7 +95,6 @@ static void take_devices(struct choice *c, const struct reply *reply)
 static bool choice_reply(struct ui *ui, void *state, const struct reply *reply)
 {
     struct choice *c = state;
-    char job[32];
     if (reply->kind == REPLY_DEVICES && reply->err) {
         c->err = *reply->err;
         return true;
@@ -105,12 +104,7 @@ static bool choice_reply(struct ui *ui, void *state, const struct reply *reply)
         return true;
     }
     c->asked = false;
-    if (reply->kind != REPLY_JOB || reply->err)
-        return false;
-    STR_SET(job, reply->id);
-    ui_reset(ui, &screen_dash, NULL);
-    ui_push(ui, &screen_job, job);
-    return true;
+    return ui_show_job(ui, reply);
 }
 
 const struct screen screen_device_choice = {

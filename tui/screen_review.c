@@ -136,7 +136,6 @@ static bool review_action(struct ui *ui, void *state, enum action_id id)
 static bool review_reply(struct ui *ui, void *state, const struct reply *reply)
 {
     struct review *r = state;
-    char id[32];
     if (reply->kind == REPLY_HOST_REPORT) {
         r->have = !reply->err;
         if (reply->err)
@@ -148,12 +147,7 @@ static bool review_reply(struct ui *ui, void *state, const struct reply *reply)
         return true;
     }
     r->asked = false;
-    if (reply->kind != REPLY_JOB || reply->err)
-        return false;
-    STR_SET(id, reply->id);
-    ui_reset(ui, &screen_dash, NULL);
-    ui_push(ui, &screen_job, id);
-    return true;
+    return ui_show_job(ui, reply);
 }
 
 const struct screen screen_review = {

@@ -107,6 +107,15 @@ void ui_reset(struct ui *ui, const struct screen *screen, const void *arg)
     ui_push(ui, screen, arg);
 }
 
+bool ui_show_job(struct ui *ui, const struct reply *reply)
+{
+    if (reply->kind != REPLY_JOB || reply->err)
+        return false;
+    ui_reset(ui, &screen_dash, NULL);
+    ui_push(ui, &screen_job, reply->id);
+    return true;
+}
+
 const struct screen *ui_top(struct ui *ui, void **ret_state)
 {
     if (!ui->depth)
@@ -119,11 +128,6 @@ const struct screen *ui_top(struct ui *ui, void **ret_state)
 uint64_t ui_top_id(struct ui *ui)
 {
     return ui->depth ? ui->stack[ui->depth - 1].id : 0;
-}
-
-void ui_quit(struct ui *ui)
-{
-    ui->quit = true;
 }
 
 bool ui_quitting(const struct ui *ui)

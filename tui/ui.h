@@ -116,8 +116,10 @@ void ui_push(struct ui *ui, const struct screen *screen, const void *arg);
 void ui_pop(struct ui *ui);
 void ui_close(struct ui *ui, const void *state); /* the screen with STATE and those above it */
 void ui_reset(struct ui *ui, const struct screen *screen, const void *arg); /* closes all others */
+/* Where REPLY is a job that began: it over the dashboard, in place of all else, REPLY's screen too.
+ */
+bool ui_show_job(struct ui *ui, const struct reply *reply);
 const struct screen *ui_top(struct ui *ui, void **ret_state);
-void ui_quit(struct ui *ui);
 bool ui_quitting(const struct ui *ui);
 
 /* Tell the person. */

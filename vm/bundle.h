@@ -67,7 +67,4 @@ int bundle_install(const struct bundle *bundle, const char *slot_dir,
 int bundle_verify(const char *slot_dir, const struct bundle_watch *watch, struct bundle *ret_bundle,
                   struct err *err);
 
-/* Removes a slot, manifest first. */
-int bundle_remove(const char *slot_dir, struct err *err);
-
 #endif

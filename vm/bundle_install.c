@@ -262,11 +262,3 @@ int bundle_verify(const char *slot_dir, const struct bundle_watch *watch, struct
     *ret_bundle = b;
     return 0;
 }
-
-int bundle_remove(const char *slot_dir, struct err *err)
-{
-    auto_free char *manifest = xasprintf("%s/" BUNDLE_MANIFEST, slot_dir);
-    if (file_remove_tree(manifest, err) < 0 || file_remove_tree(slot_dir, err) < 0)
-        return err_wrap(err, "remove the image");
-    return 0;
-}

@@ -6,25 +6,12 @@
 #include "core/base/str.h"
 #include "core/io/child.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #define TOOL_LIMIT_MS 60000
-#define QCOW2_MAGIC   0x514649fb /* "QFI\xfb" */
-
-/* The head of a qcow2 file, big-endian (docs/interop/qcow2.txt of QEMU). */
-struct qcow2_head {
-    uint32_t magic;
-    uint32_t version;
-    uint64_t backing_offset;
-    uint32_t backing_size;
-    uint32_t cluster_bits;
-    uint64_t size;
-} __attribute__((packed));
 
 /* Makes the image under a temporary name and brings it to the disk. */
 static int make_image(const char *tmp, uint32_t gib, struct err *err)
@@ -62,29 +49,4 @@ int disk_create(const char *path, uint32_t gib, struct err *err)
     if (rename(tmp, path) < 0)
         return err_sys(err, errno, "make disk %s", path);
     return file_sync_parent(path, err);
-}
-
-int disk_size(const char *path, uint64_t *ret_virtual, uint64_t *ret_on_host, struct err *err)
-{
-    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return err_sys(err, errno, "read disk %s", path);
-    struct qcow2_head head;
-    ssize_t n = read(fd, &head, sizeof(head));
-    if (n < 0)
-        return err_sys(err, errno, "read disk %s", path);
-    if (n != (ssize_t)sizeof(head) || be32toh(head.magic) != QCOW2_MAGIC ||
-        be32toh(head.version) < 2 || be32toh(head.version) > 3)
-        return err_set(err, ERR_INVALID, "%s is not a qcow2 disk", path);
-    *ret_virtual = be64toh(head.size);
-    *ret_on_host = (uint64_t)st.st_blocks * 512;
-    return 0;
-}
-
-int disk_remove(const char *path, struct err *err)
-{
-    if (unlink(path) < 0 && errno != ENOENT)
-        return err_sys(err, errno, "remove disk %s", path);
-    return 0;
 }

@@ -106,17 +106,26 @@ int domain_start(struct vm_conn *conn, const struct vm_record *record, struct er
     return 0;
 }
 
+/* NULL where there is none. */
+static int find_any(struct vm_conn *conn, const char *name, virDomainPtr *ret, struct err *err)
+{
+    struct err why = {0};
+    *ret = virt_domain_find(conn, name, &why);
+    if (*ret || why.kind == ERR_NOT_FOUND)
+        return 0;
+    if (err)
+        *err = why;
+    return -1;
+}
+
 int domain_force_off(struct vm_conn *conn, const char *name, struct err *err)
 {
     struct err why = {0};
-    auto_virt_domain virDomainPtr domain = virt_domain_find(conn, name, &why);
-    if (!domain && why.kind == ERR_NOT_FOUND)
-        return 0;
-    if (!domain) {
-        if (err)
-            *err = why;
+    auto_virt_domain virDomainPtr domain = NULL;
+    if (find_any(conn, name, &domain, err) < 0)
         return -1;
-    }
+    if (!domain)
+        return 0;
     if (domain_is_off(domain) || virDomainDestroy(domain) == 0)
         return 0;
     /* It may have ended by itself in between. */
@@ -130,15 +139,11 @@ int domain_force_off(struct vm_conn *conn, const char *name, struct err *err)
 
 int domain_undefine(struct vm_conn *conn, const char *name, struct err *err)
 {
-    struct err why = {0};
-    auto_virt_domain virDomainPtr domain = virt_domain_find(conn, name, &why);
-    if (!domain && why.kind == ERR_NOT_FOUND)
-        return 0;
-    if (!domain) {
-        if (err)
-            *err = why;
+    auto_virt_domain virDomainPtr domain = NULL;
+    if (find_any(conn, name, &domain, err) < 0)
         return -1;
-    }
+    if (!domain)
+        return 0;
     if (!domain_is_off(domain))
         return err_set(err, ERR_BUSY, "VM %s is on: switch it off first", name);
     if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |

@@ -2,6 +2,7 @@
 #include "vm/network.h"
 
 #include "core/base/mem.h"
+#include "core/base/random.h"
 #include "core/base/str.h"
 #include "vm/domain_xml.h"
 #include "vm/record.h"
@@ -10,7 +11,6 @@
 #include <arpa/inet.h>
 #include <libvirt/virterror.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 /* Below Linux' range for outgoing connections (32768...), which would take a port while its VM is
@@ -56,8 +56,7 @@ static bool port_is_held(uint16_t port)
 
 uint16_t network_pick_port(struct err *err)
 {
-    uint32_t start = 0;
-    (void)!getrandom(&start, sizeof(start), 0); /* any value will do */
+    uint32_t start = (uint32_t)random_below(PORT_COUNT);
     for (uint32_t i = 0; i < PORT_COUNT; i++) {
         uint16_t port = (uint16_t)(PORT_FIRST + (start + i) % PORT_COUNT);
         if (network_port_free(port) && !port_is_held(port))

@@ -2,8 +2,8 @@
  * matched as Azure's SDKs do, case-sensitive. */
 #include "core/azure/connstr.h"
 
-#include "core/azure/base64.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 
 #include <string.h>
 

@@ -1,12 +1,12 @@
 /* See derive.h. */
 #include "core/azure/derive.h"
 
-#include "core/azure/base64.h"
+#include "core/base/random.h"
+#include "core/io/base64.h"
 
 #include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <string.h>
 
 int derive_hmac(const void *key, size_t key_len, const void *data, size_t len,
@@ -38,15 +38,9 @@ int derive_key(const char *key_base64, const char *text, struct secret *ret_key_
     return 0;
 }
 
-void derive_random_bytes(unsigned char ret[DERIVE_BYTES])
-{
-    if (RAND_bytes(ret, DERIVE_BYTES) != 1)
-        abort(); /* no entropy: nothing could be done safely */
-}
-
 void derive_random(struct secret *ret_key_base64)
 {
     unsigned char bytes[DERIVE_BYTES];
-    derive_random_bytes(bytes);
+    random_bytes(bytes, sizeof(bytes));
     give(bytes, ret_key_base64);
 }

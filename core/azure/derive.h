@@ -18,8 +18,7 @@ int derive_hmac(const void *key, size_t key_len, const void *data, size_t len,
 int derive_key(const char *key_base64, const char *text, struct secret *ret_key_base64,
                struct err *err);
 
-/* 32 random bytes for a new key, and the same as base64. Abort where the system has none. */
-void derive_random_bytes(unsigned char ret[DERIVE_BYTES]);
+/* A new key: the base64 of so many random bytes. */
 void derive_random(struct secret *ret_key_base64);
 
 #endif

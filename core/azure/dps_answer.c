@@ -1,9 +1,9 @@
 /* See dps_answer.h. */
 #include "core/azure/dps_answer.h"
 
-#include "core/azure/base64.h"
 #include "core/base/json.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 
 #include <ctype.h>
 #include <inttypes.h>

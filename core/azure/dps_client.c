@@ -3,13 +3,13 @@
  * a worker, on copies, so that a registration can be cancelled at any time. */
 #include "core/azure/dps_client.h"
 
-#include "core/azure/base64.h"
 #include "core/azure/clock_hint.h"
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "core/io/http_client.h"
 
 #include <string.h>

@@ -3,10 +3,10 @@
  * decodes it. */
 #include "core/azure/sas.h"
 
-#include "core/azure/base64.h"
 #include "core/azure/derive.h"
-#include "core/azure/percent.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 
 #include <ctype.h>
 #include <inttypes.h>

@@ -8,6 +8,7 @@
  *   TPM2B_DATA              the URI, encrypted with the random key */
 #include "core/azure/tpm_credential.h"
 
+#include "core/base/random.h"
 #include "core/base/str.h"
 
 #include <openssl/core_names.h>
@@ -15,7 +16,6 @@
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/param_build.h>
-#include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
 #include <stdbool.h>
@@ -196,12 +196,6 @@ static int put_sealed(const unsigned char seed[DIGEST_SIZE],
     return status;
 }
 
-static void make_random(unsigned char *to, size_t size)
-{
-    if (RAND_bytes(to, (int)size) != 1)
-        abort(); /* no entropy: nothing could be done safely */
-}
-
 /* ------------------------------------------------------------------------------------------
  * what is made of them */
 
@@ -216,7 +210,7 @@ int tpm_credential_make(const struct tpm_public *ek, const unsigned char name[TP
     if (len > DIGEST_SIZE)
         return err_set(err, ERR_INVALID, "a credential has at most %d bytes", DIGEST_SIZE);
     put_sized(&plain, credential, len);
-    make_random(seed, sizeof(seed));
+    random_bytes(seed, sizeof(seed));
 
     int status = put_sealed(seed, name, &plain, &object, err) == 0
                      ? put_seed(ek, "IDENTITY", seed, &secret, err)
@@ -290,7 +284,7 @@ static int put_duplicate(const struct tpm_public *srk, const unsigned char aes[A
     auto_buf struct buf secret = {0};
     int status = -1;
 
-    make_random(seed, sizeof(seed));
+    random_bytes(seed, sizeof(seed));
     if (put_inner(aes, sensitive, name, &inner, err) == 0 &&
         put_sealed(seed, name, &inner, &outer, err) == 0)
         status = put_seed(srk, "DUPLICATE", seed, &secret, err);
@@ -313,8 +307,8 @@ int tpm_credential_wrap(const struct tpm_public *ek, const struct tpm_public *sr
     auto_wiped_buf struct buf sensitive = {0};
     int status = -1;
 
-    make_random(aes, sizeof(aes));
-    make_random(obfuscation, sizeof(obfuscation));
+    random_bytes(aes, sizeof(aes));
+    random_bytes(obfuscation, sizeof(obfuscation));
     put_hmac_public(obfuscation, key, &area);
     tpm_public_name(area.data, area.len, name);
     put_hmac_sensitive(obfuscation, key, &sensitive);

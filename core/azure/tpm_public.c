@@ -2,7 +2,7 @@
  * 16-bit length and as many bytes. */
 #include "core/azure/tpm_public.h"
 
-#include "core/azure/base64.h"
+#include "core/io/base64.h"
 
 #include <openssl/sha.h>
 #include <stdbool.h>

@@ -108,11 +108,7 @@ static void put_labels(struct buf *out, const struct meter_kind *kind, const cha
 
 static struct meter **bucket_of(struct meters *m, const struct meter_kind *kind, const char *labels)
 {
-    uint32_t hash = 2166136261U ^ (uint32_t)(kind - m->kinds); /* FNV-1a */
-
-    for (; *labels; labels++)
-        hash = (hash ^ (unsigned char)*labels) * 16777619U;
-    return &m->buckets[hash % BUCKETS];
+    return &m->buckets[str_hash(STR_HASH ^ (uint32_t)(kind - m->kinds), labels) % BUCKETS];
 }
 
 static struct meter *find(struct meters *m, const struct meter_kind *kind, const char *labels)

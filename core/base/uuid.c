@@ -1,20 +1,14 @@
 /* See uuid.h. */
 #include "core/base/uuid.h"
 
+#include "core/base/random.h"
 #include "core/base/str.h"
-
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/random.h>
 
 void uuid_make(char to[UUID_SIZE])
 {
     unsigned char b[16];
 
-    /* So few bytes come whole once the pool is ready, which is waited for. */
-    while (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b))
-        if (errno != EINTR)
-            abort();
+    random_bytes(b, sizeof(b));
     b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
     b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
     (void)str_format(to, UUID_SIZE,

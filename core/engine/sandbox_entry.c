@@ -1,10 +1,10 @@
 /* See sandbox_entry.h. */
 #include "core/engine/sandbox_entry.h"
 
-#include "core/azure/base64.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 
 #include <string.h>
 

@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/rpc/launch.h"
 #include "core/rpc/message.h"
 #include "core/rpc/wire.h"
 
@@ -49,14 +50,10 @@ static const struct wire_events wire_events = {
 
 static int listen_on(const char *path, struct err *err)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (!str_copy(address.sun_path, sizeof(address.sun_path), path)) {
-        err_set(err, ERR_INVALID, "the path of the engine's socket is too long: %s", path);
-        return err_hint(err, "set BERTH_RUNTIME_DIR to a shorter path");
-    }
-    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_un address;
+    auto_close int fd = launch_socket(path, &address, err);
     if (fd < 0)
-        return err_sys(err, errno, "make a socket");
+        return -1;
     (void)unlink(path);
     /* Its folder is 0700, so nobody gets in between bind and chmod. */
     if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0600) < 0 ||

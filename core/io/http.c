@@ -253,12 +253,6 @@ struct http_fetch *http_fetch_start(struct http *h, const struct http_options *o
     return f;
 }
 
-void http_fetch_cancel(struct http_fetch *f)
-{
-    if (f)
-        fetch_free(f);
-}
-
 /* ------------------------------------------------------------------------------- the end */
 
 static enum err_kind kind_of(CURLcode code)

@@ -47,7 +47,5 @@ typedef void (*http_fetch_fn)(void *arg, int status, const struct buf *body, con
 /* Everything in OPTIONS is copied. Redirects are not followed. */
 struct http_fetch *http_fetch_start(struct http *h, const struct http_options *options,
                                     http_fetch_fn done, void *arg);
-/* Ends it; DONE does not come. */
-void http_fetch_cancel(struct http_fetch *f);
 
 #endif

@@ -1,6 +1,8 @@
 /* See http_server.h: the request, from the parser to what a handler asks of it. */
 #include "core/io/http_server_private.h"
 
+#include "core/base/percent.h"
+
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
@@ -123,39 +125,6 @@ const char *http_exchange_path(const struct http_exchange *x)
     return buf_str(&x->text);
 }
 
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* As forms encode: '+' is a space here, and only here. */
-static bool decode_query(const char *text, size_t len, char *to, size_t size)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i] == '+' ? ' ' : text[i];
-
-        if (c == '%') {
-            int high = len - i > 2 ? hex(text[i + 1]) : -1;
-            int low = len - i > 2 ? hex(text[i + 2]) : -1;
-
-            if (high < 0 || low < 0)
-                return false;
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        if (c == '\0' || n + 1 >= size)
-            return false;
-        to[n++] = c;
-    }
-    to[n] = '\0';
-    return true;
-}
-
 bool http_exchange_query(const struct http_exchange *x, const char *name, char *to, size_t size)
 {
     const char *rest = x->query ? x->text.data + x->query : "";
@@ -166,10 +135,10 @@ bool http_exchange_query(const struct http_exchange *x, const char *name, char *
         size_t len = strcspn(rest, "&");
         const char *equals = memchr(rest, '=', len);
         size_t key = equals ? (size_t)(equals - rest) : len;
+        size_t value = equals ? len - key - 1 : 0;
 
         if (key == name_len && memcmp(rest, name, key) == 0)
-            return decode_query(equals ? equals + 1 : rest + len, equals ? len - key - 1 : 0, to,
-                                size);
+            return percent_decode_form(rest + len - value, value, to, size);
         rest += len + (rest[len] == '&');
     }
     return false;
@@ -208,14 +177,4 @@ void http_exchange_on_close(struct http_exchange *x, void (*fn)(void *arg), void
 {
     x->on_close = fn;
     x->on_close_arg = arg;
-}
-
-void http_exchange_set_data(struct http_exchange *x, void *data)
-{
-    x->data = data;
-}
-
-void *http_exchange_data(const struct http_exchange *x)
-{
-    return x->data;
 }

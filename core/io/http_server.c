@@ -28,7 +28,6 @@ static void clear(struct http_exchange *x)
     x->chunked = false;
     x->on_close = NULL;
     x->on_drain = NULL;
-    x->data = NULL;
 }
 
 static void exchange_free(struct http_exchange *x)

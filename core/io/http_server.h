@@ -67,9 +67,6 @@ const char *http_exchange_body(const struct http_exchange *x, size_t *ret_len);
 const char *http_exchange_peer(
     const struct http_exchange *x); /* "127.0.0.1:40112" or "unix", for the log */
 pid_t http_exchange_peer_pid(const struct http_exchange *x); /* 0 unless a unix socket */
-/* One thing that the handler keeps with X until it ends. */
-void http_exchange_set_data(struct http_exchange *x, void *data);
-void *http_exchange_data(const struct http_exchange *x);
 /* Called when the peer is gone before the answer was complete; X is invalid after it returns. Not
  * called after http_reply or http_reply_end. */
 void http_exchange_on_close(struct http_exchange *x, void (*fn)(void *arg), void *arg);

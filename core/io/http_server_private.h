@@ -51,7 +51,6 @@ struct http_exchange {
     void *on_close_arg;
     void (*on_drain)(void *arg);
     void *on_drain_arg;
-    void *data;
 };
 
 extern const llhttp_settings_t http_exchange_parser;

@@ -355,11 +355,6 @@ pid_t net_conn_peer_pid(const struct net_conn *c)
     return c->peer_pid;
 }
 
-uid_t net_conn_peer_uid(const struct net_conn *c)
-{
-    return c->peer_uid;
-}
-
 const char *net_conn_peer_text(const struct net_conn *c)
 {
     return c->peer;
@@ -375,7 +370,6 @@ static void learn_unix_peer(struct net_conn *c)
     if (uv_fileno(&c->uv.handle, &fd) == 0 &&
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) {
         c->peer_pid = cred.pid;
-        c->peer_uid = cred.uid;
     }
 }
 
@@ -411,7 +405,6 @@ static void adopt(struct net_conn *c, struct net_server *s)
     s->n_conns++;
     s->refs++;
     c->handles_open = 4;
-    c->peer_uid = (uid_t)-1;
     net_server_own(c, s->own->events, s->own->arg);
     (void)uv_timer_init(s->loop, &c->deadline);
     (void)uv_timer_init(s->loop, &c->guard);

@@ -80,7 +80,6 @@ struct net_conn {
     uv_timer_t message; /* a WebSocket's message that is not complete */
     uint64_t message_number;
     pid_t peer_pid;
-    uid_t peer_uid;
     char peer[56];
 };
 

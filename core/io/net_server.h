@@ -96,7 +96,6 @@ void net_conn_resume(struct net_conn *c);
 /* on_deadline in MS milliseconds; replaces the one before. 0: none. */
 void net_conn_deadline(struct net_conn *c, uint64_t ms);
 pid_t net_conn_peer_pid(const struct net_conn *c); /* 0 unless a unix socket */
-uid_t net_conn_peer_uid(const struct net_conn *c); /* (uid_t)-1 unless a unix socket */
 const char *net_conn_peer_text(
     const struct net_conn *c); /* "127.0.0.1:51234" or "unix"; borrowed */
 

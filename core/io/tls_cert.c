@@ -215,6 +215,14 @@ int tls_cert_read(const char *text, size_t len, struct tls_cert_info *ret, struc
 /* ------------------------------------------------------------------------------------------
  * checking */
 
+int tls_cert_check_time(const struct tls_cert_info *cert, uint64_t now_ms, uint64_t skew_ms,
+                        struct err *err)
+{
+    if (now_ms + skew_ms < cert->not_before_ms || now_ms > cert->not_after_ms + skew_ms)
+        return err_set(err, ERR_AUTH, "its certificate has expired, or is not valid yet");
+    return 0;
+}
+
 bool tls_name_is_address(const char *name)
 {
     unsigned char bytes[16];

@@ -23,6 +23,10 @@ struct tls_cert_info {
 /* Reads the first certificate of TEXT: PEM, or the base64 of DER without its frame. ERR_INVALID. */
 int tls_cert_read(const char *text, size_t len, struct tls_cert_info *ret, struct err *err);
 
+/* ERR_AUTH unless it is valid at NOW_MS by a clock that may be SKEW_MS off. */
+int tls_cert_check_time(const struct tls_cert_info *cert, uint64_t now_ms, uint64_t skew_ms,
+                        struct err *err);
+
 /* A new certificate authority. */
 int tls_cert_make_ca(const char *cert_file, const char *key_file, const char *name, unsigned days,
                      struct err *err);

@@ -2,11 +2,11 @@
 #include "core/io/tls_cert.h"
 
 #include "core/base/file.h"
+#include "core/base/random.h"
 #include "core/io/tls_private.h"
 
 #include <openssl/ec.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -110,10 +110,11 @@ static X509 *new_cert(EVP_PKEY *key, const char *name, unsigned days, struct err
     ASN1_INTEGER *number = cert ? X509_get_serialNumber(cert) : NULL;
     X509_NAME *subject = cert ? X509_get_subject_name(cert) : NULL;
 
-    if (!cert || RAND_bytes(serial, sizeof(serial)) != 1) {
+    if (!cert) {
         (void)tls_err(err, ERR_SYSTEM, "new certificate");
         return NULL;
     }
+    random_bytes(serial, sizeof(serial));
     serial[0] &= 0x7f;
     serial[0] |= 0x40; /* positive, and of full length */
     if (!ASN1_STRING_set(number, serial, sizeof(serial)) ||

@@ -4,10 +4,10 @@
 #include "core/io/websocket.h"
 
 #include "core/base/mem.h"
+#include "core/base/random.h"
 
 #include <assert.h>
 #include <string.h>
-#include <sys/random.h>
 #include <wslay/wslay.h>
 
 struct websocket {
@@ -62,8 +62,7 @@ static ssize_t on_send(wslay_event_context_ptr ctx, const uint8_t *data, size_t 
 static int on_mask(wslay_event_context_ptr ctx, uint8_t *to, size_t len, void *arg)
 {
     (void)ctx, (void)arg;
-    if (getrandom(to, len, 0) != (ssize_t)len)
-        abort(); /* cannot be for so few bytes */
+    random_bytes(to, len);
     return 0;
 }
 

@@ -3,13 +3,14 @@
 #include "core/io/websocket_stream.h"
 
 #include "core/base/mem.h"
+#include "core/base/random.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "core/io/digest.h"
 #include "core/io/websocket.h"
 
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #define MESSAGE_MAX (1U << 20)
 #define ANSWER_MAX  8192
@@ -258,17 +259,14 @@ static void websocket_stream_close(struct stream *base)
 
 /* ------------------------------------------------------------------------------- dialer */
 
-/* The base64 of 16 random bytes: the last digit stands for two bits only. */
 static void make_key(char to[KEY_SIZE])
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    unsigned char random[22];
+    unsigned char random[16];
+    auto_buf struct buf text = {0};
 
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        abort(); /* cannot be for so few bytes */
-    for (size_t i = 0; i < sizeof(random); i++)
-        to[i] = digits[i + 1 < sizeof(random) ? random[i] & 63 : random[i] & 48];
-    (void)str_copy(to + sizeof(random), 3, "==");
+    random_bytes(random, sizeof(random));
+    base64_encode(random, sizeof(random), &text);
+    (void)str_copy(to, KEY_SIZE, text.data);
 }
 
 static struct stream *websocket_stream_open(struct dialer *base, const char *target,

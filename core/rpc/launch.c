@@ -24,16 +24,23 @@
 #define LAUNCH_LOCK_POLL_MS 20
 #define LAUNCH_READY_MAX    1024
 
-int launch_connect(const char *path, struct err *err)
+int launch_socket(const char *path, struct sockaddr_un *ret_address, struct err *err)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (!str_copy(address.sun_path, sizeof(address.sun_path), path)) {
+    *ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (!str_copy(ret_address->sun_path, sizeof(ret_address->sun_path), path)) {
         err_set(err, ERR_INVALID, "the path of the engine's socket is too long: %s", path);
         return err_hint(err, "set BERTH_RUNTIME_DIR to a shorter path");
     }
-    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd < 0 ? err_sys(err, errno, "make a socket") : fd;
+}
+
+int launch_connect(const char *path, struct err *err)
+{
+    struct sockaddr_un address;
+    auto_close int fd = launch_socket(path, &address, err);
     if (fd < 0)
-        return err_sys(err, errno, "make a socket");
+        return -1;
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
         if (errno == ENOENT || errno == ECONNREFUSED)
             return err_set(err, ERR_NOT_FOUND, "no engine is running");

@@ -5,6 +5,11 @@
 
 #include "core/base/err.h"
 
+#include <sys/un.h>
+
+/* A non-blocking socket for the engine at PATH, to listen or to connect, and its address. */
+int launch_socket(const char *path, struct sockaddr_un *ret_address, struct err *err);
+
 /* Connects to the engine's socket at PATH without waiting. Returns a non-blocking descriptor, or
  * -1: ERR_NOT_FOUND where no engine listens (no socket, or one that a dead engine left), else
  * another kind. */

@@ -165,11 +165,6 @@ cJSON *model_json_plan(const struct vm_plan *v)
     return member_encode(plan_members, v);
 }
 
-cJSON *model_json_vm(const struct vm_status *v)
-{
-    return member_encode(vm_members, v);
-}
-
 cJSON *model_json_module(const struct module_status *v)
 {
     return member_encode(module_members, v);
@@ -215,12 +210,6 @@ void model_parse_job(const cJSON *json, struct job_status *ret)
 {
     memset(ret, 0, sizeof(*ret));
     member_decode(job_members, json, ret);
-}
-
-void model_parse_sandbox(const cJSON *json, struct sandbox_status *ret)
-{
-    memset(ret, 0, sizeof(*ret));
-    member_decode(sandbox_members, json, ret);
 }
 
 void model_parse_snapshot(const cJSON *json, struct snapshot *ret)

@@ -9,7 +9,6 @@
 
 cJSON *model_json_host_report(const struct host_report *v);
 cJSON *model_json_plan(const struct vm_plan *v);
-cJSON *model_json_vm(const struct vm_status *v);
 cJSON *model_json_module(const struct module_status *v);
 cJSON *model_json_job(const struct job_status *v);
 cJSON *model_json_sandbox(const struct sandbox_status *v);
@@ -21,7 +20,6 @@ void model_parse_host_report(const cJSON *json, struct host_report *ret);
 int model_parse_plan(const cJSON *json, struct vm_plan *ret, struct err *err);
 void model_parse_vm(const cJSON *json, struct vm_status *ret);
 void model_parse_job(const cJSON *json, struct job_status *ret);
-void model_parse_sandbox(const cJSON *json, struct sandbox_status *ret);
 void model_parse_snapshot(const cJSON *json, struct snapshot *ret);
 void model_parse_error(const cJSON *json, struct err *ret);
 

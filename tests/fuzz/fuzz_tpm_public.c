@@ -1,6 +1,6 @@
 /* Public areas of TPMs as any client may send them, as bytes: what is accepted must be usable. */
-#include "core/azure/base64.h"
 #include "core/azure/tpm_credential.h"
+#include "core/io/base64.h"
 
 #include <assert.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* Bodies of requests to the workload API, and an engine's list of processes. What is taken as
  * base64 is the same again when it is written. */
-#include "core/azure/base64.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "vm/guest/edged/certs.h"
 #include "vm/guest/edged/workload_body.h"
 

@@ -21,7 +21,6 @@ static struct credential *credential;
 static struct {
     unsigned answers;
     char generation[64];
-    char list[128];
     struct err err;
 } seen;
 
@@ -76,18 +75,6 @@ static void on_identity(void *arg, const char *generation, const struct err *err
     (void)arg;
     seen.answers++;
     STR_SET(seen.generation, generation ? generation : "none");
-    if (err)
-        seen.err = *err;
-}
-
-static void on_list(void *arg, const char *const *modules, size_t n, const struct err *err)
-{
-    (void)arg;
-    auto_buf struct buf text = {0};
-    seen.answers++;
-    for (size_t i = 0; i < n; i++)
-        buf_printf(&text, "%s ", modules[i]);
-    STR_SET(seen.list, buf_str(&text));
     if (err)
         seen.err = *err;
 }
@@ -222,18 +209,6 @@ static void test_delete(void)
     END;
 }
 
-static void test_list(void)
-{
-    CASE("the hub's modules are listed",
-         SAY(200, "[{\"moduleId\":\"$edgeAgent\"},{\"moduleId\":\"m\"},{\"x\":1},7]"));
-    struct err err = {0};
-    expect(identity_list(id, on_list, NULL, &err) == 0, err.msg);
-    run_until(1);
-    expect(str_eq(requests[0].line, "GET " PATH), requests[0].line);
-    expect(str_eq(seen.list, "$edgeAgent m "), seen.list);
-    END;
-}
-
 static void test_order(void)
 {
     CASE("questions wait for each other", SAY(200, MODULE("1")));
@@ -354,9 +329,8 @@ static void test_end(void)
 int main(void)
 {
     static void (*const tests[])(void) = {
-        test_get,         test_same_key, test_create,  test_delete, test_list,
-        test_order,       test_refused,  test_offline, test_again,  test_garbage,
-        test_certificate, test_no_key,   test_end,
+        test_get,     test_same_key, test_create,  test_delete,      test_order,  test_refused,
+        test_offline, test_again,    test_garbage, test_certificate, test_no_key, test_end,
     };
     json_init();
     scripted_start(PORT);

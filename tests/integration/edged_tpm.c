@@ -1,11 +1,11 @@
 /* berth-edged's TPM against a real TPM 2.0 in software, with the provisioning service's own
  * wrapping: a key that came in so signs, and never comes out. */
-#include "core/azure/base64.h"
 #include "core/azure/derive.h"
 #include "core/azure/tpm_credential.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "vm/guest/edged/tpm.h"
 
 #include <arpa/inet.h>

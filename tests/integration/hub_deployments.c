@@ -198,15 +198,10 @@ static void test_kill(void)
 
 int main(void)
 {
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
-    hub_new(&hub);
-    if (!report("it starts", hub_start(&hub), hub.line))
+    if (!hub_begin(&hub))
         return 1;
     test_configurations();
     test_kill();
-    report("SIGTERM ends it cleanly", hub_end(&hub, SIGTERM) == 0, NULL);
-    hub_remove(&hub);
     buf_done(&answer);
-    return failures ? 1 : 0;
+    return hub_finish(&hub);
 }

@@ -369,10 +369,7 @@ static void test_scopes(void)
 
 int main(void)
 {
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
-    hub_new(&hub);
-    if (!report("it starts", hub_start(&hub), hub.line))
+    if (!hub_begin(&hub))
         return 1;
     test_errors();
     test_identities();
@@ -381,8 +378,6 @@ int main(void)
     test_queries();
     test_large_pages();
     test_scopes();
-    report("SIGTERM ends it cleanly", hub_end(&hub, SIGTERM) == 0, NULL);
-    hub_remove(&hub);
     buf_done(&answer);
-    return failures ? 1 : 0;
+    return hub_finish(&hub);
 }

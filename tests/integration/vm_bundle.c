@@ -5,6 +5,7 @@
 #include "vm/disk.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -123,7 +124,6 @@ static void test_install(void)
                    bundle_install(&bundle, slot, NULL, &err) == 0 &&
                        bundle_verify(slot, NULL, &checked, &err) == 0,
                    err.msg);
-    fixture_report("remove", bundle_remove(slot, &err) == 0 && !file_exists(slot), err.msg);
 }
 
 static void test_bad_source(void)
@@ -252,26 +252,33 @@ static void test_full_disk(void)
     (void)umount(slot);
 }
 
+/* As its header says it (docs/interop/qcow2.txt of QEMU); 0 where it has none. */
+static uint64_t qcow2_size(const char *path)
+{
+    auto_buf struct buf disk = {0};
+    uint64_t size = 0;
+
+    if (file_read(path, UNIT, &disk, NULL) == 0 && disk.len >= 32 &&
+        memcmp(disk.data, "QFI\xfb", 4) == 0)
+        memcpy(&size, disk.data + 24, sizeof(size));
+    return be64toh(size);
+}
+
 static void test_disk(void)
 {
     struct err err = {0};
-    uint64_t size = 0, on_host = 0;
     auto_free char *path = in(fixture_dir, "data.qcow2");
     auto_free char *part = in(fixture_dir, "data.qcow2.part");
     struct stat st;
     fixture_report("disk", disk_create(path, 16, &err) == 0, err.msg);
     fixture_report("disk_has_the_size_of_the_plan_and_takes_little",
-                   disk_size(path, &size, &on_host, &err) == 0 && size == UINT64_C(16) << 30 &&
-                       on_host < UNIT,
-                   err.msg);
-    fixture_report("disk_is_private", stat(path, &st) == 0 && (st.st_mode & 0777) == 0600, NULL);
+                   stat(path, &st) == 0 && st.st_blocks * 512 < (off_t)UNIT &&
+                       qcow2_size(path) == UINT64_C(16) << 30,
+                   path);
+    fixture_report("disk_is_private", (st.st_mode & 0777) == 0600, path);
     fixture_report("disk_is_never_overwritten",
                    disk_create(path, 2, &err) < 0 && err.kind == ERR_EXISTS, err.msg);
     fixture_report("disk_leaves_no_temporary_file", !file_exists(part), part);
-    fixture_report("disk_remove",
-                   disk_remove(path, &err) == 0 && disk_remove(path, &err) == 0 &&
-                       !file_exists(path),
-                   err.msg);
     auto_free char *nowhere = in(fixture_dir, "missing/data.qcow2");
     fixture_report("disk_in_a_missing_folder_fails", disk_create(nowhere, 2, &err) < 0, err.msg);
 }

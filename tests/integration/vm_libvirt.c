@@ -209,7 +209,7 @@ static void test_refused_slot(struct vm_conn *conn)
     struct err err = {0};
     struct vm_record r = make_vm("no-image");
     auto_free char *slot = record_path("no-image", r.slot);
-    (void)bundle_remove(slot, NULL);
+    (void)file_remove_tree(slot, NULL);
     fixture_report("define_without_image_fails", domain_define(conn, &r, &err) < 0, err.msg);
     (void)inventory_purge(conn, "no-image", NULL);
 }

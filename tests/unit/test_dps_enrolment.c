@@ -1,6 +1,6 @@
-#include "core/azure/base64.h"
 #include "core/base/json.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "tests/support/certs.h"
 #include "vm/guest/hub/dps_enrolment.h"
 

@@ -1,10 +1,10 @@
 /* The key store: derivation, signatures and encryption as Azure's key service has them, and what is
  * on disk. */
 #include "core/azure/aead.h"
-#include "core/azure/base64.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "vm/guest/edged/keys.h"
 
 #include <criterion/criterion.h>

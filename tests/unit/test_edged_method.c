@@ -240,7 +240,7 @@ static bool says(const struct method_tasks *t, const char *id, const char *statu
 Test(method_task, remembers_how_it_ended_and_forgets_the_oldest)
 {
     static struct method_tasks t;
-    char first[METHOD_TASK_ID], second[METHOD_TASK_ID];
+    char first[UUID_SIZE], second[UUID_SIZE];
     STR_SET(first, method_task_begin(&t)->id);
     STR_SET(second, method_task_begin(&t)->id);
     cr_assert_eq(strlen(first), 36);

@@ -1,6 +1,6 @@
-#include "core/azure/base64.h"
-#include "core/azure/percent.h"
 #include "core/azure/sas.h"
+#include "core/base/percent.h"
+#include "core/io/base64.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

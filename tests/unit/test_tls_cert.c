@@ -93,6 +93,19 @@ Test(tls_cert, refuses_what_is_none_and_what_is_too_large)
 }
 
 /* An encrypted file must not make a daemon ask for a password on the terminal. */
+Test(tls_cert, is_good_in_its_time_and_a_little_around_it)
+{
+    const struct tls_cert_info cert = {.not_before_ms = 10000, .not_after_ms = 20000};
+    struct err err = {0};
+
+    cr_assert_eq(tls_cert_check_time(&cert, 9000, 1000, &err), 0);
+    cr_assert_eq(tls_cert_check_time(&cert, 21000, 1000, &err), 0);
+    cr_assert_eq(err.kind, ERR_NONE);
+    cr_assert_lt(tls_cert_check_time(&cert, 8999, 1000, &err), 0);
+    cr_assert_eq(err.kind, ERR_AUTH);
+    cr_assert_lt(tls_cert_check_time(&cert, 21001, 1000, NULL), 0);
+}
+
 Test(tls_cert, refuses_an_encrypted_file, .timeout = 5)
 {
     static const char text[] = "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"

@@ -1,7 +1,7 @@
 /* Against what a real TPM and tpm2-tools made, and with the TPM's side of it in software: the
  * private key below belongs to no TPM but this one. */
-#include "core/azure/base64.h"
 #include "core/azure/tpm_credential.h"
+#include "core/io/base64.h"
 
 #include <criterion/criterion.h>
 #include <openssl/evp.h>

@@ -5,13 +5,13 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/random.h"
 #include "core/base/str.h"
 #include "core/io/tls_stream.h"
 #include "core/io/websocket_stream.h"
 
 #include <malloc.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define MODULE           IDENTITY_AGENT
 #define MQTT_PORT        8883
@@ -84,10 +84,7 @@ static uint64_t pause_ms(const struct cloud *c, bool was_refused)
     for (unsigned i = 0; i < c->failures && pause < limit; i++)
         pause *= 2;
     pause = pause < limit ? pause : limit;
-    uint32_t random = 0;
-    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-        random = (uint32_t)clock_mono_ms();
-    return pause / 2 + random % (pause / 2 + 1);
+    return pause / 2 + random_below(pause / 2 + 1);
 }
 
 /* What was known of the device may not hold any more. */

@@ -1,8 +1,8 @@
 /* See cloud.h: direct methods, as they come from the hub and are answered. */
 #include "vm/guest/edged/cloud_private.h"
 
-#include "core/azure/percent.h"
 #include "core/base/log.h"
+#include "core/base/percent.h"
 
 #include <string.h>
 

@@ -2,10 +2,10 @@
  * not when they are needed. See config.h. */
 #include "vm/guest/edged/config_read.h"
 
-#include "core/azure/base64.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "core/io/tls.h"
 
 #include <string.h>

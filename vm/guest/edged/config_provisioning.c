@@ -1,10 +1,10 @@
 /* [provisioning] of config.toml: six methods, one table of keys each. See config.h. */
 #include "vm/guest/edged/config_read.h"
 
-#include "core/azure/base64.h"
 #include "core/azure/connstr.h"
 #include "core/azure/dps_answer.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 
 #include <ctype.h>
 #include <string.h>

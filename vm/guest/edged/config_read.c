@@ -1,8 +1,8 @@
 /* See config_read.h. */
 #include "vm/guest/edged/config_read.h"
 
-#include "core/azure/percent.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 
 #include <string.h>

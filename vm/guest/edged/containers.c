@@ -368,11 +368,6 @@ bool containers_ready(const struct containers *cs)
     return cs->listed;
 }
 
-const struct err *containers_problem(const struct containers *cs)
-{
-    return &cs->problem;
-}
-
 const struct container *containers_list(const struct containers *cs, size_t *ret_n)
 {
     *ret_n = cs->n;

@@ -16,8 +16,6 @@ void containers_free(struct containers *cs);
 
 /* True once the list was read and the engine still answers. */
 bool containers_ready(const struct containers *cs);
-const struct err *containers_problem(
-    const struct containers *cs); /* why not; kind ERR_NONE while nothing is known */
 const struct container *containers_list(const struct containers *cs, size_t *ret_n);
 const struct container *containers_find(const struct containers *cs, const char *name);
 

@@ -1,9 +1,9 @@
 /* See docker.h. */
 #include "vm/guest/edged/docker.h"
 
-#include "core/azure/base64.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 
 #include <ctype.h>
 #include <string.h>

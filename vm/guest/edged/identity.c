@@ -17,16 +17,17 @@
 #define RETRY_MS      3000
 #define QUESTIONS_MAX 128
 
-enum call_kind { CALL_GET, CALL_CREATE, CALL_UPDATE, CALL_DELETE, CALL_LIST };
+enum call_kind { CALL_GET, CALL_CREATE, CALL_UPDATE, CALL_DELETE };
 
 static const struct {
     const char *method;
     bool body;
     bool if_match; /* unquoted, as the service wants it */
 } calls[] = {
-    [CALL_GET] = {"GET", false, false},  [CALL_CREATE] = {"PUT", true, false},
-    [CALL_UPDATE] = {"PUT", true, true}, [CALL_DELETE] = {"DELETE", false, true},
-    [CALL_LIST] = {"GET", false, false},
+    [CALL_GET] = {"GET", false, false},
+    [CALL_CREATE] = {"PUT", true, false},
+    [CALL_UPDATE] = {"PUT", true, true},
+    [CALL_DELETE] = {"DELETE", false, true},
 };
 
 struct question {
@@ -34,7 +35,6 @@ struct question {
     enum identity_act act;
     char *module; /* NULL: all of them */
     identity_fn fn;
-    identity_list_fn list_fn;
     void *arg;
 };
 
@@ -93,21 +93,8 @@ static struct question *take_first(struct identity *id)
     return q;
 }
 
-static void end_list(struct identity *id, const char *const *modules, size_t n,
-                     const struct err *err)
-{
-    struct question *q = take_first(id);
-    q->list_fn(q->arg, modules, n, err);
-    question_free(q);
-    look_for_work(id);
-}
-
 static void end(struct identity *id, const char *generation, const struct err *err)
 {
-    if (id->first->list_fn) {
-        end_list(id, NULL, 0, err);
-        return;
-    }
     struct question *q = take_first(id);
     q->fn(q->arg, generation, err);
     question_free(q);
@@ -214,20 +201,6 @@ static int put_body(const struct identity *id, struct buf *out, struct err *err)
 
 /* ------------------------------------------------------------------------------- hub's answers */
 
-static void take_list(struct identity *id, const cJSON *json)
-{
-    const char *names[IDENTITY_MODULES_MAX];
-    const cJSON *item = NULL;
-    size_t n = 0;
-    cJSON_ArrayForEach(item, json)
-    {
-        const char *name = json_str(item, "moduleId", "");
-        if (*name && n < ARRAY_LEN(names))
-            names[n++] = name;
-    }
-    end_list(id, names, n, NULL);
-}
-
 static void take_module(struct identity *id, const cJSON *json)
 {
     struct err err;
@@ -257,8 +230,6 @@ static void take_answer(struct identity *id, const struct buf *body)
     if (!json) {
         err_wrap(&err, "the hub's answer");
         end(id, NULL, &err);
-    } else if (id->kind == CALL_LIST) {
-        take_list(id, json);
     } else {
         take_module(id, json);
     }
@@ -383,9 +354,7 @@ static void on_timer(uv_timer_t *timer)
     const char *known = q->module ? identity_generation(id, q->module) : NULL;
     id->busy = true;
     id->failures = 0;
-    if (q->list_fn)
-        do_call(id, CALL_LIST);
-    else if (q->act == IDENTITY_DELETE)
+    if (q->act == IDENTITY_DELETE)
         do_call(id, CALL_DELETE);
     else if (known && id->o.config->prefer_cache)
         end(id, known, NULL);
@@ -414,11 +383,6 @@ int identity_ask(struct identity *id, enum identity_act act, const char *module,
                  void *arg, struct err *err)
 {
     return enqueue(id, &(struct question){.act = act, .fn = fn, .arg = arg}, module, err);
-}
-
-int identity_list(struct identity *id, identity_list_fn fn, void *arg, struct err *err)
-{
-    return enqueue(id, &(struct question){.list_fn = fn, .arg = arg}, NULL, err);
 }
 
 const char *identity_generation(const struct identity *id, const char *module)

@@ -46,11 +46,6 @@ typedef void (*identity_fn)(void *arg, const char *generation, const struct err 
 int identity_ask(struct identity *id, enum identity_act act, const char *module, identity_fn fn,
                  void *arg, struct err *err);
 
-/* The names of all modules that the hub has for the device. */
-typedef void (*identity_list_fn)(void *arg, const char *const *modules, size_t n,
-                                 const struct err *err);
-int identity_list(struct identity *id, identity_list_fn fn, void *arg, struct err *err);
-
 /* What is known without asking: NULL where that is nothing. */
 const char *identity_generation(const struct identity *id, const char *module);
 /* The name of the module at place AT among those that are known; NULL behind the last one. */

@@ -3,11 +3,12 @@
 #include "vm/guest/edged/keys.h"
 
 #include "core/azure/aead.h"
-#include "core/azure/base64.h"
 #include "core/azure/derive.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/base/random.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -93,7 +94,7 @@ int keys_create(const struct keys *k, const char *id, struct err *err)
             *err = why;
         return -1;
     }
-    derive_random_bytes(bytes);
+    random_bytes(bytes, sizeof(bytes));
     int status = store(k, id, bytes, sizeof(bytes), err);
     explicit_bzero(bytes, sizeof(bytes));
     return status;

@@ -1,11 +1,11 @@
 /* berth-edged: an IoT Edge runtime in one small process. Reads the command line and the
  * configuration, then runs until it is told to end. */
-#include "core/azure/base64.h"
 #include "core/azure/tpm_public.h"
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
 #include "core/base/version.h"
+#include "core/io/base64.h"
 #include "vm/guest/edged/edged.h"
 #include "vm/guest/edged/tpm.h"
 

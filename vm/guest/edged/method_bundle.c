@@ -24,7 +24,7 @@
 
 struct method_bundle {
     struct agent_methods *m;
-    char task[METHOD_TASK_ID];
+    char task[UUID_SIZE];
     char *url;    /* a secret is in it */
     char *folder; /* for the archive only; gone with this */
     char *file;

@@ -3,11 +3,11 @@
  * has: the answer is refused beyond it, an upload stops the engine while a block is on its way. */
 #include "vm/guest/edged/method_private.h"
 
-#include "core/azure/base64.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "logs/docker_frames.h"
 #include "vm/guest/edged/agent_log.h"
 #include "vm/guest/edged/method_text.h"
@@ -23,9 +23,9 @@ struct method_job {
     struct agent_methods *m;
     struct method_job *next;
     struct method_request request;
-    char *rid;                 /* of the answer; NULL: an upload */
-    char task[METHOD_TASK_ID]; /* of an upload */
-    uv_timer_t *timer;         /* first turn, then the limit */
+    char *rid;            /* of the answer; NULL: an upload */
+    char task[UUID_SIZE]; /* of an upload */
+    uv_timer_t *timer;    /* first turn, then the limit */
     char (*modules)[DEPLOYMENT_NAME_MAX];
     size_t n, at;
     cJSON *answer;

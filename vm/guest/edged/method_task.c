@@ -1,7 +1,6 @@
 /* See method_task.h. */
 #include "vm/guest/edged/method_task.h"
 
-#include "core/azure/derive.h"
 #include "core/base/str.h"
 
 #include <strings.h>
@@ -15,23 +14,12 @@ static const char *const state_names[] = {
 };
 _Static_assert(ARRAY_LEN(state_names) == TASK_STATE_COUNT, "a name for each state");
 
-/* A random GUID (version 4). */
-static void make_id(char id[METHOD_TASK_ID])
-{
-    unsigned char b[DERIVE_BYTES];
-    derive_random_bytes(b);
-    (void)str_format(id, METHOD_TASK_ID,
-                     "%02x%02x%02x%02x-%02x%02x-4%x%02x-%x%x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-                     b[1], b[2], b[3], b[4], b[5], b[6] & 15U, b[7], 8U | (b[8] & 3U), b[9] & 15U,
-                     b[10], b[11], b[12], b[13], b[14], b[15], b[16]);
-}
-
 const struct method_task *method_task_begin(struct method_tasks *t)
 {
     struct method_task *task = &t->at[t->next];
     t->next = (t->next + 1) % METHOD_TASKS_MAX;
     *task = (struct method_task){.state = TASK_RUNNING};
-    make_id(task->id);
+    uuid_make(task->id);
     return task;
 }
 

@@ -3,11 +3,11 @@
 #define BERTH_EDGED_METHOD_TASK_H
 
 #include "core/base/json.h"
+#include "core/base/uuid.h"
 
 #include <stddef.h>
 
 #define METHOD_TASKS_MAX 32
-#define METHOD_TASK_ID   37
 
 enum method_task_state {
     TASK_UNKNOWN,
@@ -18,7 +18,7 @@ enum method_task_state {
 };
 
 struct method_task {
-    char id[METHOD_TASK_ID]; /* correlation id */
+    char id[UUID_SIZE]; /* correlation id */
     enum method_task_state state;
     char message[400];
 };

@@ -2,11 +2,11 @@
  * Block List, before which nothing of the blob is to be seen. */
 #include "vm/guest/edged/method_upload.h"
 
-#include "core/azure/base64.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/base/secret.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "core/io/http_client.h"
 #include "core/io/tls_stream.h"
 #include "vm/guest/edged/docker.h"

@@ -1,10 +1,10 @@
 /* See workload_private.h: what the workload API answers. What passes through here is wiped. */
 #include "vm/guest/edged/workload_private.h"
 
-#include "core/azure/base64.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "vm/guest/edged/identity.h"
 #include "vm/guest/edged/workload_body.h"
 

@@ -1,8 +1,8 @@
 /* See workload_body.h. */
 #include "vm/guest/edged/workload_body.h"
 
-#include "core/azure/base64.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 
 #include <string.h>
 

@@ -3,19 +3,15 @@
  * whole segments. A device that is on one of several hubs is not let in under another's name. */
 #include "vm/guest/hub/auth.h"
 
-#include "core/azure/base64.h"
+#include "core/azure/derive.h"
 #include "core/azure/sas.h"
 #include "core/base/clock.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/registry.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
-
-#define KEY_BYTES 32
 
 static const struct {
     const char *name;
@@ -37,15 +33,10 @@ static const struct {
 
 void auth_make_key(char *to, size_t size)
 {
-    unsigned char bytes[KEY_BYTES];
-    auto_wiped_buf struct buf text = {0};
+    auto_secret struct secret key = {0};
 
-    while (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-        if (errno != EINTR)
-            abort();
-    base64_encode(bytes, sizeof(bytes), &text);
-    (void)str_copy(to, size, text.data);
-    explicit_bzero(bytes, sizeof(bytes));
+    derive_random(&key);
+    (void)str_copy(to, size, key.data);
 }
 
 static void policy_entry(const char *name, char *to, size_t size)
@@ -208,12 +199,11 @@ static int check_certificate(const struct auth *a, const struct identity *id, co
                              struct err *err)
 {
     struct tls_cert_info cert;
-    uint64_t now_ms = clock_wall_ms(), skew_ms = (uint64_t)SAS_SKEW_S * 1000;
 
     if (!tls || !tls_peer(tls, &cert))
         return err_set(err, ERR_AUTH, "it showed no certificate");
-    if (now_ms + skew_ms < cert.not_before_ms || now_ms > cert.not_after_ms + skew_ms)
-        return err_set(err, ERR_AUTH, "its certificate has expired, or is not valid yet");
+    if (tls_cert_check_time(&cert, clock_wall_ms(), SAS_SKEW_S * UINT64_C(1000), err) < 0)
+        return -1;
     if (id->auth == IDENTITY_CA)
         return check_chain(a, id, &cert, tls, err);
     if (!has_thumbprint(&cert, id->primary_thumbprint) &&

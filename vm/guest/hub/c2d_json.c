@@ -1,11 +1,11 @@
 /* See c2d_json.h. The bag has what IoT Hub puts into it, in its order and with its names. */
 #include "vm/guest/hub/c2d_json.h"
 
-#include "core/azure/base64.h"
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "core/base/uuid.h"
+#include "core/io/base64.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -12,11 +12,7 @@
 
 static size_t bucket_of(const struct clients *c, const char *device)
 {
-    uint32_t hash = 2166136261U; /* FNV-1a */
-
-    for (; *device; device++)
-        hash = (hash ^ (unsigned char)*device) * 16777619U;
-    return hash & (c->n_buckets - 1);
+    return str_hash(STR_HASH, device) & (c->n_buckets - 1);
 }
 
 static struct client *find(const struct clients *c, const char *device, const char *module)
@@ -109,11 +105,6 @@ bool clients_connected(const struct clients *c, const char *device, const char *
     const struct client *client = find(c, device, module);
 
     return client && client->conn;
-}
-
-unsigned clients_count(const struct clients *c)
-{
-    return c->connected;
 }
 
 void clients_state(const struct clients *c, const char *device, const char *module,

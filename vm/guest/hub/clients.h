@@ -24,7 +24,6 @@ struct client_state {
 void clients_state(const struct clients *c, const char *device, const char *module,
                    struct client_state *ret);
 bool clients_connected(const struct clients *c, const char *device, const char *module);
-unsigned clients_count(const struct clients *c); /* that are connected */
 
 /* "{...,"$version":n}" to who subscribed to desired changes; nothing where nobody did. */
 void clients_push_desired(struct clients *c, const char *device, const char *module,

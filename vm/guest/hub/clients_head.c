@@ -81,7 +81,6 @@ static void *on_connect(void *owner, struct mqtt_conn *conn, const struct mqtt_p
     c->served = 0;
     c->keep = !p->clean;
     c->state_ms = c->activity_ms = clock_wall_ms();
-    clients->connected++;
     mqtt_conn_expires(conn, grant.expiry_s);
     say(c, "connected from ", mqtt_conn_peer_text(conn));
     return c;
@@ -134,7 +133,6 @@ static void on_gone(void *x, const char *why)
     c->conn = NULL;
     c->subs = 0;
     c->state_ms = clock_wall_ms();
-    c->clients->connected--;
 }
 
 /* ---- PUBLISH ---- */

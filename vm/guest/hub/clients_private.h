@@ -34,7 +34,6 @@ struct clients {
     struct client **buckets; /* by device: its modules are in the same one */
     size_t n_buckets;        /* a power of 2 */
     size_t n;                /* of all */
-    unsigned connected;
 };
 
 /* The one for an identity that exists; made where it connects for the first time. */

@@ -1,32 +1,25 @@
 /* See dps.h. The service as a whole: its id scope, its addresses, the form of its errors. */
 #include "vm/guest/hub/dps_private.h"
 
-#include "core/azure/base64.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/random.h"
 #include "core/base/str.h"
+#include "core/base/uuid.h"
+#include "core/io/base64.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define SCOPE_ENTRY "dps-id-scope"
-
-void dps_random(void *to, size_t size)
-{
-    while (getrandom(to, size, 0) != (ssize_t)size)
-        if (errno != EINTR)
-            abort(); /* no entropy: nothing could be done safely */
-}
 
 void dps_etag(char to[DPS_ETAG_MAX])
 {
     unsigned char bytes[12];
     auto_buf struct buf text = {0};
 
-    dps_random(bytes, sizeof(bytes));
+    random_bytes(bytes, sizeof(bytes));
     base64_encode(bytes, sizeof(bytes), &text);
     (void)str_copy(to, DPS_ETAG_MAX, text.data);
 }
@@ -55,14 +48,9 @@ unsigned dps_error_code(const struct err *err)
 cJSON *dps_error_body(unsigned code, const char *message)
 {
     cJSON *out = cJSON_CreateObject();
-    char when[CLOCK_TEXT_MAX], tracking[40];
-    uint64_t random[2];
+    char when[CLOCK_TEXT_MAX], tracking[UUID_SIZE];
 
-    dps_random(random, sizeof(random));
-    (void)str_format(tracking, sizeof(tracking), "%08x-%04x-%04x-%04x-%012" PRIx64,
-                     (unsigned)(random[0] >> 32), (unsigned)(random[0] >> 16 & 0xffff),
-                     (unsigned)(random[0] & 0xffff), (unsigned)(random[1] >> 48),
-                     random[1] & UINT64_C(0xffffffffffff));
+    uuid_make(tracking);
     clock_format(when, sizeof(when), clock_wall_ms());
     json_add_u64(out, "errorCode", code);
     json_add_str(out, "trackingId", tracking);
@@ -99,7 +87,7 @@ static int take_scope(struct dps *d, struct err *err)
     }
     if (why.kind != ERR_NOT_FOUND)
         return err_set(err, why.kind, "%s", why.msg);
-    dps_random(&number, sizeof(number));
+    random_bytes(&number, sizeof(number));
     (void)str_format(d->scope, sizeof(d->scope), "0ne%08" PRIX32, number);
     if (store_secret_put(d->hub->store, SCOPE_ENTRY, d->scope, err) < 0)
         return -1;

@@ -2,12 +2,12 @@
  * those of Node and Python as PEM: all become PEM here. */
 #include "vm/guest/hub/dps_attestation.h"
 
-#include "core/azure/base64.h"
 #include "core/azure/derive.h"
 #include "core/azure/tpm_public.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 
 #include <string.h>
 

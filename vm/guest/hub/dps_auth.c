@@ -2,12 +2,12 @@
  * is for, so that each group's key is tried. */
 #include "vm/guest/hub/dps_auth.h"
 
-#include "core/azure/base64.h"
 #include "core/azure/derive.h"
 #include "core/azure/sas.h"
 #include "core/azure/tpm_credential.h"
 #include "core/base/clock.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "vm/guest/hub/dps_records.h"
 
 #include <ctype.h>
@@ -101,15 +101,6 @@ static bool try_key_group(void *arg, const struct enrolment_row *row)
 /* ------------------------------------------------------------------------------------------
  * certificates */
 
-static int check_validity(const struct tls_cert_info *cert, struct err *err)
-{
-    uint64_t now_ms = clock_wall_ms(), skew_ms = SAS_SKEW_S * UINT64_C(1000);
-
-    if (now_ms + skew_ms < cert->not_before_ms || now_ms > cert->not_after_ms + skew_ms)
-        return err_set(err, ERR_AUTH, "its certificate has expired, or is not valid yet");
-    return 0;
-}
-
 static int check_thumbprint(const struct dps_attestation *a, struct dps_grant *grant,
                             struct err *err)
 {
@@ -123,7 +114,7 @@ static int check_thumbprint(const struct dps_attestation *a, struct dps_grant *g
     }
     if (!known)
         return err_set(err, ERR_AUTH, "its certificate is not the one that is enrolled");
-    return check_validity(&grant->cert, err);
+    return tls_cert_check_time(&grant->cert, clock_wall_ms(), SAS_SKEW_S * UINT64_C(1000), err);
 }
 
 struct references {

@@ -1,6 +1,7 @@
 /* The device API over HTTPS; see dps_register.h. */
 #include "vm/guest/hub/dps_register.h"
 
+#include "core/base/random.h"
 #include "core/base/str.h"
 
 #include <inttypes.h>
@@ -37,7 +38,7 @@ static void reply(struct rest *r, const struct dps_reply *answer)
     char text[64];
     uint64_t random[2];
 
-    dps_random(random, sizeof(random));
+    random_bytes(random, sizeof(random));
     (void)str_format(text, sizeof(text), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
     http_reply_header(r->x, "x-ms-request-id", text);
     if (answer->retry) {

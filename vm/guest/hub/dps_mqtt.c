@@ -5,10 +5,10 @@
  *     $dps/registrations/res/STATUS/?$rid=R[&retry-after=S]
  * Who it is is looked at again for each request, so that a change of its enrolment counts at once.
  * One request at a time: each is answered before the next one is read. */
+#include "core/base/percent.h"
 #include "vm/guest/hub/dps_auth.h"
 #include "vm/guest/hub/dps_register.h"
 
-#include "core/azure/percent.h"
 #include "core/azure/sas.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"

@@ -16,7 +16,6 @@ struct dps {
     struct dps_link *links; /* MQTT connections; dps_mqtt.c */
 };
 
-void dps_random(void *to, size_t size);
 /* A new etag: nobody can tell anything from it but that it is another one. */
 void dps_etag(char to[DPS_ETAG_MAX]);
 

@@ -5,7 +5,9 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/random.h"
 #include "core/base/str.h"
+#include "core/base/uuid.h"
 #include "vm/guest/hub/dps_assign.h"
 
 #include <inttypes.h>
@@ -183,14 +185,12 @@ static int check_body(const struct dps_request *q, struct buf *payload, struct e
 /* "4.REGISTRATION.UNIQUE", in the form that the service's have. */
 static void make_operation(char to[DPS_OPERATION_MAX])
 {
-    uint64_t random[3];
+    uint64_t registration;
+    char unique[UUID_SIZE];
 
-    dps_random(random, sizeof(random));
-    (void)str_format(to, DPS_OPERATION_MAX, "4.%016" PRIx64 ".%08x-%04x-%04x-%04x-%012" PRIx64,
-                     random[0], (unsigned)(random[1] >> 32), (unsigned)(random[1] >> 16 & 0xffff),
-                     (unsigned)(random[1] & 0x0fff) | 0x4000,
-                     (unsigned)(random[2] >> 48 & 0x3fff) | 0x8000,
-                     random[2] & UINT64_C(0xffffffffffff));
+    random_bytes(&registration, sizeof(registration));
+    uuid_make(unique);
+    (void)str_format(to, DPS_OPERATION_MAX, "4.%016" PRIx64 ".%s", registration, unique);
 }
 
 /* What is known of it from before, or what a new one begins with. */

@@ -3,8 +3,8 @@
 #include "vm/guest/hub/dps_records.h"
 #include "vm/guest/hub/dps_register.h"
 
-#include "core/azure/base64.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,15 +1,15 @@
 /* See edge_upstream_private.h: the life of one identity's connection to the cloud. Its client
  * exists from an attempt to the end of what came of it. */
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
+#include "core/base/random.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/edge_upstream_private.h"
 
 #include <malloc.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define API_VERSION          "2021-04-12"
 #define KEEP_ALIVE_S         240
@@ -25,15 +25,6 @@
 #define RENEW_AGAIN_MS       60000U
 
 static void on_timer(uv_timer_t *timer);
-
-static uint64_t random_below(uint64_t n)
-{
-    uint32_t random = 0;
-
-    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-        random = (uint32_t)clock_mono_ms();
-    return random % n;
-}
 
 static void wait_ms(struct edge_link *l, uint64_t ms)
 {

@@ -1,7 +1,7 @@
 /* See edge_upstream_private.h: what the cloud is asked for in an identity's name, and what it says.
  * Answers to twin calls are always asked for: the hub itself makes some. */
-#include "core/azure/percent.h"
 #include "core/base/log.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/edge_upstream_private.h"
 #include "vm/guest/hub/topic.h"

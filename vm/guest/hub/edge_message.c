@@ -1,7 +1,7 @@
 /* See edge_message.h. */
 #include "vm/guest/hub/edge_message.h"
 
-#include "core/azure/percent.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/topic.h"
 

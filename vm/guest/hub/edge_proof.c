@@ -3,8 +3,8 @@
  * there the user name counts. */
 #include "vm/guest/hub/edge_proof.h"
 
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 
 #include <string.h>
@@ -68,16 +68,14 @@ static int read_token(const struct edge_claim *claim, const struct edge_settings
 static int read_certificate(const struct edge_claim *claim, const struct edge_settings *settings,
                             const char *trust, struct edge_proof *p, struct err *err)
 {
-    uint64_t now_ms = clock_wall_ms(), skew_ms = (uint64_t)SAS_SKEW_S * 1000;
-
     if (!claim->tls || !tls_peer(claim->tls, &p->cert))
         return err_set(err, ERR_AUTH, "it showed neither a token nor a certificate");
     if (p->module)
         return err_set(err, ERR_AUTH, "modules show a token, not a certificate");
     if (!names_this_hub(claim->hub, settings))
         return err_set(err, ERR_AUTH, "the user name names another hub");
-    if (now_ms + skew_ms < p->cert.not_before_ms || now_ms > p->cert.not_after_ms + skew_ms)
-        return err_set(err, ERR_AUTH, "its certificate has expired, or is not valid yet");
+    if (tls_cert_check_time(&p->cert, clock_wall_ms(), SAS_SKEW_S * UINT64_C(1000), err) < 0)
+        return -1;
     if (!trust[0])
         (void)err_set(&p->chain, ERR_AUTH, "the trust bundle is not known yet");
     else

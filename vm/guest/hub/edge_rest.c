@@ -1,11 +1,11 @@
 /* See edge_rest.h: what clients may ask over HTTPS. */
 #include "vm/guest/hub/edge_rest.h"
 
-#include "core/azure/percent.h"
 #include "core/azure/sas.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/edge_auth.h"
 #include "vm/guest/hub/edge_methods.h"

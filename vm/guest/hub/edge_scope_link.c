@@ -2,10 +2,10 @@
 #include "vm/guest/hub/edge_scope_link.h"
 
 #include "core/azure/clock_hint.h"
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
 #include "core/base/secret.h"
 #include "core/base/str.h"
 #include "core/io/http_client.h"

@@ -3,14 +3,14 @@
  */
 #include "vm/guest/hub/edge_workload.h"
 
-#include "core/azure/base64.h"
-#include "core/azure/percent.h"
 #include "core/azure/sas.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
 #include "core/base/queue.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "core/io/http_client.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 /* See event_json.h. */
 #include "vm/guest/hub/event_json.h"
 
-#include "core/azure/base64.h"
 #include "core/base/clock.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "vm/guest/hub/topic.h"
 
 /* The short names of a property bag, and what a consumer reads. */

@@ -3,10 +3,10 @@
  * connection's until the turn's end: nothing is allocated for a packet. */
 #include "vm/guest/hub/mqtt_conn_private.h"
 
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "core/io/http_server.h"
 

@@ -269,15 +269,6 @@ struct query_groups {
     size_t bytes; /* of all keys and rows, as text */
 };
 
-static uint32_t hash_of(const char *text)
-{
-    uint32_t hash = 2166136261U; /* FNV-1a */
-
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 16777619U;
-    return hash;
-}
-
 struct query_groups *query_groups_new(const struct query *q)
 {
     struct query_groups *g = xcalloc(1, sizeof(*g));
@@ -286,7 +277,7 @@ struct query_groups *query_groups_new(const struct query *q)
     if (q->n_groups == 0) { /* one row, also where nothing matches */
         g->groups = xcalloc(1, sizeof(*g->groups));
         g->groups[0].key = xstrdup("");
-        g->groups[0].hash = hash_of("");
+        g->groups[0].hash = str_hash(STR_HASH, "");
         g->groups[0].first = cJSON_CreateObject();
         g->n = g->cap = 1;
     }
@@ -347,7 +338,7 @@ int query_groups_add(struct query_groups *g, const cJSON *twin, struct err *err)
             json_print(&key, value);
         buf_putc(&key, '\n'); /* never in compact JSON */
     }
-    hash = hash_of(buf_str(&key));
+    hash = str_hash(STR_HASH, buf_str(&key));
     group = find_group(g, buf_str(&key), hash);
     if (!group)
         return add_group(g, &key, hash, twin, err);

@@ -2,8 +2,8 @@
  * of what a row needs where it is true. */
 #include "vm/guest/hub/query_run.h"
 
-#include "core/azure/base64.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "core/io/digest.h"
 #include "vm/guest/hub/store_config.h"
 #include "vm/guest/hub/twins.h"

@@ -1,7 +1,7 @@
 /* See registry.h: identities as JSON. */
-#include "core/azure/base64.h"
 #include "core/base/clock.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "vm/guest/hub/clients.h"
 #include "vm/guest/hub/registry_private.h"
 #include "vm/guest/hub/twins.h"

@@ -2,8 +2,8 @@
  * name. */
 #include "vm/guest/hub/rest.h"
 
-#include "core/azure/percent.h"
 #include "core/base/log.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/dps.h"
 #include "vm/guest/hub/registry.h"

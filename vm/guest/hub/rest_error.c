@@ -2,12 +2,12 @@
  * with its code word for Node and identityd, "errorCode" for newer clients. Clients cut "Message"
  * at semicolons, so the text itself has none. */
 #include "core/base/clock.h"
+#include "core/base/random.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/rest.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/random.h>
 
 struct code {
     unsigned number; /* the first three digits are the status */
@@ -68,10 +68,9 @@ static cJSON *body_of(const struct code *code, const struct err *err)
     cJSON *body = cJSON_CreateObject();
     char text[sizeof(err->msg) + sizeof(err->hint) + 4], tracked[120];
     char when[CLOCK_TEXT_MAX], tracking[40];
-    uint64_t random[2] = {0};
+    uint64_t random[2];
 
-    if (getrandom(random, sizeof(random), GRND_NONBLOCK) < 0)
-        random[0] = clock_mono_ms(); /* it only has to tell one answer from another */
+    random_bytes(random, sizeof(random));
     (void)str_format(tracking, sizeof(tracking), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
     clock_format(when, sizeof(when), clock_wall_ms());
     (void)str_format(text, sizeof(text), "%s%s%s", err->msg, err->hint[0] ? ". " : "", err->hint);

@@ -2,8 +2,8 @@
  * device itself, its modules, its children and theirs. Four calls of two generations. The caller
  * shows that it is the hub of that device; "authChain" shows on whose behalf it asks: names from
  * the target up to the caller, each a child of the next, or a module of it. */
-#include "core/azure/percent.h"
 #include "core/azure/sas.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/registry.h"
 #include "vm/guest/hub/rest.h"

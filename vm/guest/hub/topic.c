@@ -1,7 +1,7 @@
 /* See topic.h. */
 #include "vm/guest/hub/topic.h"
 
-#include "core/azure/percent.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 
 #include <inttypes.h>

@@ -2,9 +2,9 @@
  * nothing is cached. */
 #include "vm/guest/hub/twins.h"
 
-#include "core/azure/base64.h"
 #include "core/base/clock.h"
 #include "core/base/str.h"
+#include "core/io/base64.h"
 #include "vm/guest/hub/clients.h"
 #include "vm/guest/hub/configuration.h"
 #include "vm/guest/hub/registry.h"

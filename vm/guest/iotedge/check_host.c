@@ -1,8 +1,8 @@
 /* See check.h: checks of the container engine, of disk and memory. */
 #include "vm/guest/iotedge/check.h"
 
-#include "core/azure/percent.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "vm/guest/edged/sysinfo.h"
 #include "vm/guest/iotedge/ask.h"

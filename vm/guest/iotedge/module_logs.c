@@ -2,8 +2,8 @@
  * as they are, but for a terminal, whose lines pass the sanitiser. */
 #include "vm/guest/iotedge/module_logs.h"
 
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "logs/docker_frames.h"
 #include "logs/line_split.h"

@@ -1,8 +1,8 @@
 /* iotedge list, iotedge restart. */
 #include "vm/guest/iotedge/modules.h"
 
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "vm/guest/iotedge/ask.h"
 #include "vm/guest/iotedge/say.h"

@@ -1,11 +1,11 @@
 /* See support.h. One entry after the other; each text passes through redact.h on its way. */
 #include "vm/guest/iotedge/support.h"
 
-#include "core/azure/percent.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/json_text.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "core/base/toml.h"
 #include "logs/docker_frames.h"

@@ -1,6 +1,6 @@
 /* Base64, standard alphabet, through OpenSSL. Pure; any thread. */
-#ifndef BERTH_AZURE_BASE64_H
-#define BERTH_AZURE_BASE64_H
+#ifndef BERTH_IO_BASE64_H
+#define BERTH_IO_BASE64_H
 
 #include "core/base/buf.h"
 #include "core/base/err.h"

@@ -1,7 +1,7 @@
 /* See base64.h. OpenSSL's block coder does the work; what it would accept beyond the alphabet
  * (white space, anything behind the padding) is refused here first, and the padding that people
  * lose when they copy a key is put back. */
-#include "core/azure/base64.h"
+#include "core/io/base64.h"
 
 #include <limits.h>
 #include <openssl/evp.h>

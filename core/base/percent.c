@@ -1,5 +1,5 @@
 /* See percent.h. */
-#include "core/azure/percent.h"
+#include "core/base/percent.h"
 
 #include <string.h>
 
@@ -14,12 +14,12 @@ static int hex_value(char c)
     return -1;
 }
 
-bool percent_decode(const char *text, size_t len, char *to, size_t size)
+static bool decode(const char *text, size_t len, char plus, char *to, size_t size)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < len; i++) {
-        char c = text[i];
+        char c = text[i] == '+' ? plus : text[i];
 
         if (c == '%') {
             int high = len - i > 2 ? hex_value(text[i + 1]) : -1;
@@ -38,6 +38,16 @@ bool percent_decode(const char *text, size_t len, char *to, size_t size)
         return false;
     to[n] = '\0';
     return true;
+}
+
+bool percent_decode(const char *text, size_t len, char *to, size_t size)
+{
+    return decode(text, len, '+', to, size);
+}
+
+bool percent_decode_form(const char *text, size_t len, char *to, size_t size)
+{
+    return decode(text, len, ' ', to, size);
 }
 
 static bool unreserved(char c)
