@@ -194,7 +194,11 @@ static void test_refused(void)
            l->step == LINK_PAUSE && l->refused && uv_timer_get_due_in(&l->timer) >= 14000, NULL);
     (void)edge_upstream_get_twin(edge.upstream, "wrong", "", on_answer, NULL);
     report("a call meanwhile fails at once", seen.failed == 1 && until(&seen.failed, 2), NULL);
-
+    edge_upstream_wake(edge.upstream, false);
+    report("that the network is there changes nothing", uv_timer_get_due_in(&l->timer) > 10000,
+           NULL);
+    edge_upstream_wake(edge.upstream, true);
+    report("that the clock was set does", uv_timer_get_due_in(&l->timer) < 1000, NULL);
     edge_end();
 }
 

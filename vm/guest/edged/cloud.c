@@ -287,6 +287,14 @@ static int bind_device(struct cloud *c, const struct device *device, struct err 
     return -1;
 }
 
+/* What was refused for a token with the wrong time is tried again. */
+static void on_clock_set(void *arg)
+{
+    struct cloud *c = arg;
+    if (c->step == STEP_PAUSE && uv_timer_get_due_in(c->timer) > PAUSE_MIN_MS)
+        (void)uv_timer_start(c->timer, on_timer, PAUSE_MIN_MS, 0);
+}
+
 struct cloud *cloud_new(uv_loop_t *loop, const struct cloud_options *options,
                         const struct cloud_events *events, void *arg, struct err *err)
 {
@@ -299,6 +307,7 @@ struct cloud *cloud_new(uv_loop_t *loop, const struct cloud_options *options,
     c->since_ms = clock_wall_ms();
     c->timer = timer_new(c);
     c->answer = timer_new(c);
+    c->clock = clock_watch_new(loop, on_clock_set, c);
     c->provisioning = provisioning_new(loop, options->config, options->credential,
                                        options->state_dir, on_device, c);
     const struct device *known = provisioning_known(c->provisioning);
@@ -323,6 +332,7 @@ void cloud_free(struct cloud *c)
     mqtt_client_free(c->mqtt);
     dialer_websocket_free(c->websocket);
     dialer_tls_free(c->dialer);
+    clock_watch_free(c->clock);
     identity_free(c->identity);
     provisioning_free(c->provisioning);
     uv_close((uv_handle_t *)c->timer, on_closed);

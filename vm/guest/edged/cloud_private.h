@@ -3,6 +3,7 @@
 #ifndef BERTH_EDGED_CLOUD_PRIVATE_H
 #define BERTH_EDGED_CLOUD_PRIVATE_H
 
+#include "core/io/clock_watch.h"
 #include "core/io/mqtt_client.h"
 #include "vm/guest/edged/cloud.h"
 #include "vm/guest/edged/identity.h"
@@ -20,6 +21,7 @@ struct cloud {
     struct mqtt_client *mqtt;
     struct keys_handle key; /* the module's */
     uv_timer_t *timer;      /* pause, or renewal */
+    struct clock_watch *clock;
     uv_timer_t *answer;     /* the hub owes a twin or the answer to a report */
     const struct cloud_events *events;
     void *arg;

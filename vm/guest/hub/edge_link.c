@@ -191,7 +191,7 @@ static void on_open(void *arg)
     edge_link_subscribe(l);
     edge_link_pump(l);
     edge_link_settle(l);
-    edge_upstream_wake(l->upstream);
+    edge_upstream_wake(l->upstream, false);
     tell_online(l);
     (void)malloc_trim(0); /* what the key exchange needed is not needed again for most of an hour */
 }

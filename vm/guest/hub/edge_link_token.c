@@ -1,9 +1,9 @@
 /* See edge_upstream_private.h: what an identity logs in with. The runtime signs for the modules of
  * this device; for others the cloud has told their keys. */
-#include "core/azure/percent.h"
 #include "core/azure/sas.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "core/base/percent.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/edge_scope.h"
 #include "vm/guest/hub/edge_upstream_private.h"

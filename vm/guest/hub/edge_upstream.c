@@ -56,18 +56,24 @@ struct dialer *edge_upstream_dialer(struct edge_upstream *u, struct err *err)
     return u->websocket;
 }
 
-void edge_upstream_wake(struct edge_upstream *u)
+void edge_upstream_wake(struct edge_upstream *u, bool refused)
 {
     uint64_t pause = SPREAD_MS;
 
     for (size_t i = 0; i < u->n_links; i++) {
         struct edge_link *l = u->links[i];
 
-        if (l->step != LINK_PAUSE || l->refused)
+        if (l->step != LINK_PAUSE || (l->refused && !refused))
             continue;
         edge_link_retry(l, pause);
         pause += SPREAD_MS;
     }
+}
+
+/* A token that was made while the clock was wrong is refused; the next one will do. */
+static void on_clock_set(void *arg)
+{
+    edge_upstream_wake(arg, true);
 }
 
 /* ---- the turn's end ---- */
@@ -167,6 +173,7 @@ struct edge_upstream *edge_upstream_new(struct edge *edge,
     (void)uv_timer_init(edge->loop, &u->turn);
     (void)uv_timer_init(edge->loop, &u->deadline);
     u->turn.data = u->deadline.data = u;
+    u->clock = clock_watch_new(edge->loop, on_clock_set, u);
     u->timers = 2;
     edge_upstream_turn(u);
     return u;
@@ -190,6 +197,7 @@ void edge_upstream_free(struct edge_upstream *u)
     free(u->links);
     dialer_websocket_free(u->websocket);
     dialer_tls_free(u->tls);
+    clock_watch_free(u->clock);
     uv_close((uv_handle_t *)&u->turn, on_closed);
     uv_close((uv_handle_t *)&u->deadline, on_closed);
 }

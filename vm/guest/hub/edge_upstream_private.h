@@ -6,6 +6,7 @@
 #define BERTH_HUB_EDGE_UPSTREAM_PRIVATE_H
 
 #include "core/base/secret.h"
+#include "core/io/clock_watch.h"
 #include "core/io/mqtt_client.h"
 #include "vm/guest/hub/edge_upstream.h"
 #include "vm/guest/hub/edge_workload.h"
@@ -117,6 +118,7 @@ struct edge_upstream {
     uv_timer_t deadline; /* of the first call */
     unsigned timers;     /* open handles; it is freed behind them */
     struct dialer *tls, *websocket;
+    struct clock_watch *clock;
     uint64_t token_s;
     bool begun; /* what is queued from before was looked for */
     bool taken; /* messages from the cloud wait for a commit */
@@ -128,8 +130,8 @@ struct edge_link *edge_upstream_link(struct edge_upstream *u, const char *device
 /* NULL with ERR where the trusted certificates cannot be read. */
 struct dialer *edge_upstream_dialer(struct edge_upstream *u, struct err *err);
 void edge_upstream_turn(struct edge_upstream *u);
-/* The network is there: links that wait for it try soon. */
-void edge_upstream_wake(struct edge_upstream *u);
+/* Links that wait try soon: the network is there. REFUSED: also those that the cloud refused. */
+void edge_upstream_wake(struct edge_upstream *u, bool refused);
 
 /* edge_upstream_call.c */
 void edge_calls_send(struct edge_link *l); /* those that wait for the connection */
