@@ -197,6 +197,13 @@ check 'and nothing in it is lost' [ -e "$state/hub/messages" ]
 mv "$work/runtime.json" "$state/hub/runtime.json"
 check 'once it can be read, the hub goes on' eval 'wait_until 20 runs && [ -e "$state/hub/messages" ]'
 
+# ---- what a killed process left half-written
+edged_stop
+left=("$work/config.toml" "$state/keys/edge-ca.pem" "$state/agent.json" "$state/hub/settings.json")
+for file in "${left[@]}"; do echo secret >"$file.AbC123.berth-tmp"; done
+edged_start
+check 'what was left half-written is swept' eval 'wait_until 10 runs && ! find "$work" -name "*.berth-tmp" | grep .'
+
 # ---- another device
 edged_stop
 echo '{' >"$state/hub/runtime.json"
