@@ -13,6 +13,7 @@ static const struct provision_step connection_string_steps[] = {
      step_undo_config},
     {"Wait until the device is connected", SECONDS(240), SECONDS(15), false, NULL,
      step_wait_connected, NULL},
+    {"Keep the configuration", SECONDS(150), SECONDS(1), false, NULL, step_keep_config, NULL},
 };
 
 const struct provision_method provision_connection_string = {
@@ -35,6 +36,7 @@ static const struct provision_step sandbox_steps[] = {
      step_undo_config},
     {"Wait until the device is connected", SECONDS(240), SECONDS(15), false, NULL,
      step_wait_connected, NULL},
+    {"Keep the configuration", SECONDS(150), SECONDS(1), false, NULL, step_keep_config, NULL},
 };
 
 const struct provision_method provision_sandbox = {

@@ -33,13 +33,15 @@ struct provision {
     void *call; /* to the guest */
     struct hub_rest *rest;
     struct child *child;
-    uv_timer_t turn;  /* tells the end */
-    uv_timer_t again; /* looks or asks again */
+    uv_timer_t turn;   /* tells the end */
+    uv_timer_t again;  /* looks or asks again */
+    const char *verb;  /* what is asked again, */
+    uint64_t until_ms; /* and how long */
     unsigned handles;
     bool freed;
 
     /* What the steps found and did. */
-    bool config_applied;
+    bool config_unchanged; /* the helper found it in place, and kept */
     bool sandbox_set;
     struct vm_status before; /* the guest before the configuration was written */
     uint64_t begun_ms;       /* of the waiting */
@@ -60,6 +62,7 @@ void step_find_guest(struct provision *p);
 void step_reach_hub(struct provision *p);
 void step_write_config(struct provision *p);
 void step_undo_config(struct provision *p);
+void step_keep_config(struct provision *p);
 void step_trust_sandbox(struct provision *p);
 void step_undo_trust(struct provision *p);
 /* step_connect.c */

@@ -1,6 +1,7 @@
 /* Steps that act in the guest, through its helper's verbs. */
 #include "provision/provision_private.h"
 
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/str.h"
 #include "provision/config_toml.h"
@@ -9,6 +10,7 @@
 
 #define ADMIN_MS      60000
 #define LOOK_AGAIN_MS 1000
+#define PATIENCE_MS   60000
 #define HUB_MQTT_PORT 8883
 #define TRUST_BUNDLE  "/var/lib/berth/sandbox/ca.pem" /* where the helper's sandbox-set puts it */
 #define CA_MAX        (64U << 10)
@@ -85,7 +87,7 @@ static void on_config_written(void *arg, const char *text, const struct buf *bod
     struct provision *p = arg;
     (void)body;
     p->call = NULL;
-    p->config_applied = !err && !str_eq(text, "unchanged");
+    p->config_unchanged = !err && str_eq(text, "unchanged");
     struct err why;
     if (err) {
         why = *err;
@@ -118,41 +120,73 @@ void step_write_config(struct provision *p)
         provision_end(p, &err);
 }
 
-static void on_undone(void *arg, const char *text, const struct buf *body, const struct err *err)
+static void on_ask(uv_timer_t *timer);
+
+/* Neither the helper's own word nor that of one who knows that there is no such VM. */
+static void asked_in_vain(struct provision *p, const struct err *why)
+{
+    if (why->kind == ERR_REMOTE || why->kind == ERR_NOT_FOUND || clock_mono_ms() > p->until_ms) {
+        provision_end(p, why);
+        return;
+    }
+    provision_say(p, -1, "waiting for the VM: %s", why->msg);
+    uv_timer_start(&p->again, on_ask, LOOK_AGAIN_MS, 0);
+}
+
+static void on_answer(void *arg, const char *text, const struct buf *body, const struct err *err)
 {
     struct provision *p = arg;
     (void)text;
     (void)body;
     p->call = NULL;
-    provision_end(p, err);
+    if (err)
+        asked_in_vain(p, err);
+    else
+        provision_end(p, NULL);
 }
 
-static void undo_with(struct provision *p, const char *verb)
+static void on_ask(uv_timer_t *timer)
 {
+    struct provision *p = timer->data;
     struct err err;
-    p->call = p->guest->admin(p->guest->arg, verb, NULL, 0, ADMIN_MS, on_undone, p, &err);
+    p->call = p->guest->admin(p->guest->arg, p->verb, NULL, 0, ADMIN_MS, on_answer, p, &err);
     if (!p->call)
-        provision_end(p, &err);
+        asked_in_vain(p, &err);
 }
 
-/* Only what this run wrote: the helper keeps one previous configuration, and an undo too many would
- * bring back the one before. */
+/* A verb that ends the step, and is worth waiting for where the VM is away for a moment: it starts
+ * anew, or this process has just done that. */
+static void ask_patiently(struct provision *p, const char *verb)
+{
+    p->verb = verb;
+    p->until_ms = clock_mono_ms() + PATIENCE_MS;
+    uv_timer_start(&p->again, on_ask, 0, 0);
+}
+
+/* The helper knows what is tried and not kept, also where this process is not the one that began
+ * it: an undo too many takes nothing back. */
 void step_undo_config(struct provision *p)
 {
-    if (p->config_applied) {
-        p->config_applied = false;
-        undo_with(p, "config-undo");
-    } else {
+    if (p->config_unchanged)
         provision_end(p, NULL);
-    }
+    else
+        ask_patiently(p, "config-undo");
+}
+
+void step_keep_config(struct provision *p)
+{
+    ask_patiently(p, "config-keep");
 }
 
 static void on_trusted(void *arg, const char *text, const struct buf *body, const struct err *err)
 {
     struct provision *p = arg;
+    (void)text;
+    (void)body;
     /* A guest that was the sandbox's before keeps its trust, whatever becomes of this run. */
     p->sandbox_set = !err && !str_eq(p->before.hub, SANDBOX_HOST);
-    on_undone(p, text, body, err);
+    p->call = NULL;
+    provision_end(p, err);
 }
 
 void step_trust_sandbox(struct provision *p)
@@ -175,7 +209,7 @@ void step_undo_trust(struct provision *p)
 {
     if (p->sandbox_set) {
         p->sandbox_set = false;
-        undo_with(p, "sandbox-clear");
+        ask_patiently(p, "sandbox-clear");
     } else {
         provision_end(p, NULL);
     }

@@ -108,6 +108,18 @@ size_t record_list(char names[][MODEL_NAME_MAX], size_t max)
     return n;
 }
 
+void record_sweep(void)
+{
+    char names[MODEL_VMS_MAX * 4][MODEL_NAME_MAX];
+    size_t n = record_list(names, ARRAY_LEN(names));
+    for (size_t i = 0; i < n; i++) {
+        auto_free char *dir = record_path(names[i], "");
+        auto_free char *seed = record_path(names[i], "seed");
+        file_sweep(dir);
+        file_sweep(seed);
+    }
+}
+
 int record_remove(const char *name, struct err *err)
 {
     if (plan_check_name(name, err) < 0)

@@ -54,6 +54,9 @@ bool record_exists(const char *name);
  * vm.json. Returns how many (at most MAX). */
 size_t record_list(char names[][MODEL_NAME_MAX], size_t max);
 
+/* file_sweep() of all their folders, for an engine that starts. */
+void record_sweep(void);
+
 /* Removes the record first and then the VM's whole folder: disk, keys, slots. Fine where nothing is
  * left. */
 int record_remove(const char *name, struct err *err);

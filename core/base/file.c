@@ -4,6 +4,8 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -63,24 +65,77 @@ int file_sync_parent(const char *path, struct err *err)
     return 0;
 }
 
+/* ---- whole files ---- */
+
+#define TEMPORARY ".berth-tmp" /* behind the six characters of mkostemps() */
+
+/* Locked as long as it is written: whoever sweeps then leaves it alone. One that was swept before
+ * it was locked is of no use. */
+static int temporary_new(const char *path, char **ret_name)
+{
+    for (;;) {
+        auto_free char *name = xasprintf("%s.XXXXXX" TEMPORARY, path);
+        auto_close int fd = mkostemps(name, (int)strlen(TEMPORARY), O_CLOEXEC);
+        struct stat st;
+        if (fd < 0)
+            return -1;
+        while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+            ;
+        if (fstat(fd, &st) == 0 && st.st_nlink == 0)
+            continue;
+        int made = fd;
+        fd = -1;
+        *ret_name = steal(name);
+        return made;
+    }
+}
+
+static bool is_temporary(const char *name)
+{
+    size_t len = strlen(name), end = strlen(TEMPORARY);
+    if (len < end + 8 || !str_ends(name, TEMPORARY) || name[len - end - 7] != '.')
+        return false;
+    for (size_t i = len - end - 6; i < len - end; i++)
+        if (!isalnum((unsigned char)name[i]))
+            return false;
+    return true;
+}
+
+static void sweep_one(int dir, const char *name)
+{
+    auto_close int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st, now;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+        flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return;
+    /* It may have got its proper name before it was locked, and the name another file. */
+    if (fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_dev == st.st_dev &&
+        now.st_ino == st.st_ino)
+        (void)unlinkat(dir, name, 0);
+}
+
+void file_sweep(const char *dir)
+{
+    DIR *stream = opendir(dir);
+    const struct dirent *entry;
+    while (stream && (entry = readdir(stream))) /* NOLINT(concurrency-mt-unsafe): ours alone */
+        if (is_temporary(entry->d_name))
+            sweep_one(dirfd(stream), entry->d_name);
+    if (stream)
+        (void)closedir(stream);
+}
+
 int file_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
 {
-    auto_free char *tmp = xasprintf("%s.XXXXXX", path);
-    int fd = mkostemp(tmp, O_CLOEXEC);
+    auto_free char *tmp = NULL;
+    auto_close int fd = temporary_new(path, &tmp);
     if (fd < 0)
         return err_sys(err, errno, "write %s", path);
 
-    bool ok = fchmod(fd, mode) == 0 && write_all(fd, data, len) == 0 && fsync(fd) == 0;
-    int why = errno;
-    if (close(fd) < 0 && ok) {
-        ok = false;
-        why = errno;
-    }
-    if (ok && rename(tmp, path) < 0) {
-        ok = false;
-        why = errno;
-    }
-    if (!ok) {
+    /* It has its name before it is closed, which unlocks it. */
+    if (fchmod(fd, mode) < 0 || write_all(fd, data, len) < 0 || fsync(fd) < 0 ||
+        rename(tmp, path) < 0) {
+        int why = errno;
         (void)unlink(tmp);
         return err_sys(err, why, "write %s", path);
     }

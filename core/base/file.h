@@ -16,6 +16,11 @@ int file_read(const char *path, size_t max, struct buf *out, struct err *err);
  * holds whatever the umask is. On failure the old file is untouched and no temporary file stays. */
 int file_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
 
+/* Removes what file_write() of a process that was killed left half-written in DIR, for whoever owns
+ * it to call at its start: regular files of our user with its kind of name, that nobody writes just
+ * now. Where that fails, they stay for another time. */
+void file_sweep(const char *dir);
+
 /* Creates PATH and its missing parents with MODE whatever the umask is. An existing folder is left
  * as it is. */
 int file_mkdirs(const char *path, mode_t mode, struct err *err);

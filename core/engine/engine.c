@@ -18,6 +18,7 @@
 #include "core/engine/server.h"
 #include "core/engine/state.h"
 #include "core/engine/vms.h"
+#include "vm/record.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -186,6 +187,7 @@ int engine_open(struct engine *e, uv_loop_t *loop, uint64_t idle_exit_ms, struct
                            err);
     if (!e->server)
         return -1;
+    record_sweep();
     job_provision_init();
     e->jobs = jobs_new(&(struct jobs_options){.loop = loop,
                                               .dir = jobs_dir,

@@ -232,6 +232,16 @@ static void test_leaves(void)
     bad("a name that no device can have is refused", ERR_AUTH, "not in the scope");
 }
 
+/* As after a power cut: of what this process would still write at its end, nothing counts. */
+static bool kept(const char *device)
+{
+    auto_buf struct buf text = {0};
+    auto_free char *path = xasprintf("%s/scope.json", dir);
+    auto_free char *name = xasprintf("\"%s\"", device);
+
+    return file_read(path, 1 << 20, &text, NULL) < 0 || strstr(buf_str(&text), name);
+}
+
 static void test_disabled(void)
 {
     auto_json cJSON *out = NULL;
@@ -253,6 +263,8 @@ static void test_disabled(void)
     good("what was known at the last start is known at this one");
     report("until the cloud says otherwise", wait_known("leaving", "", false), NULL);
     report("and its connections end", str_eq(dropped, "leaving/* "), dropped);
+    (void)uv_run(&loop, UV_RUN_NOWAIT);
+    report("and a power cut does not bring it back", !kept("leaving"), NULL);
 }
 
 /* ------------------------------------------------------------------------------- certificates */

@@ -193,9 +193,26 @@ edged_start
 check 'MqttWs: the runtime itself connects' wait_until 10 eval 'api "/systeminfo?$v" | jq -e ".cloud_state == \"connected\""'
 check 'MqttWs: so does its hub' wait_until 10 settings '.upstreamProtocol == "MqttWs" and .mqttPort == 1'
 
-# ---- another device
+# ---- a folder that cannot be read for a while
 edged_stop
 echo kept >"$state/hub/messages"
+mv "$state/hub/runtime.json" "$work/runtime.json"
+ln -s runtime.json "$state/hub/runtime.json"
+edged_start
+check 'a folder that cannot be told whose it is: no hub starts' wait_until 10 says 'whose messages it keeps cannot be found out: read .*symbolic links'
+check 'and nothing in it is lost' [ -e "$state/hub/messages" ]
+mv "$work/runtime.json" "$state/hub/runtime.json"
+check 'once it can be read, the hub goes on' eval 'wait_until 20 runs && [ -e "$state/hub/messages" ]'
+
+# ---- what a killed process left half-written
+edged_stop
+left=("$work/config.toml" "$state/keys/edge-ca.pem" "$state/agent.json" "$state/hub/settings.json")
+for file in "${left[@]}"; do echo secret >"$file.AbC123.berth-tmp"; done
+edged_start
+check 'what was left half-written is swept' eval 'wait_until 10 runs && ! find "$work" -name "*.berth-tmp" | grep .'
+
+# ---- another device
+edged_stop
 echo '{' >"$state/hub/runtime.json"
 edged_start
 check 'a folder of nobody knows whom goes, and the hub runs' wait_until 10 eval '[ ! -e "$state/hub/messages" ] && runs'

@@ -10,11 +10,15 @@
 #include "core/base/str.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 Test(err, keeps_cause_and_adds_context)
@@ -220,6 +224,82 @@ Test(file, failed_write_leaves_no_temporary_file)
     cr_assert(strstr(err.msg, dir), "%s", err.msg);
     auto_free char *pattern = xasprintf("ls %s | wc -l | grep -qx 1", folder);
     cr_assert_eq(system(pattern), 0);
+}
+
+static bool in_folder(const char *leaf)
+{
+    auto_free char *path = xasprintf("%s/%s", folder, leaf);
+    return file_exists(path);
+}
+
+static void leave(const char *leaf)
+{
+    auto_free char *path = xasprintf("%s/%s", folder, leaf);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    cr_assert_geq(fd, 0);
+    (void)close(fd);
+}
+
+/* Killed by a limit on the size of its files, in the middle of the write. */
+static void leave_half_written(const char *leaf)
+{
+    auto_free char *path = xasprintf("%s/%s", folder, leaf);
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        (void)setrlimit(RLIMIT_FSIZE, &(struct rlimit){4, 4});
+        (void)file_write(path, "a secret", 8, 0600, NULL);
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+}
+
+static size_t count_entries(void)
+{
+    size_t n = 0;
+    DIR *dir = opendir(folder);
+    while (readdir(dir)) /* NOLINT(concurrency-mt-unsafe) */
+        n++;
+    (void)closedir(dir);
+    return n - 2;
+}
+
+Test(file, what_a_killed_process_left_half_written_is_swept_and_nothing_else)
+{
+    static const char *const others[] = {"scope.json", "scope.json.backup",  "scope.json.AbC123",
+                                         ".berth-tmp", "x.AbC-12.berth-tmp", "AbC123.berth-tmp"};
+    auto_free char *link = xasprintf("%s/link.AbC123.berth-tmp", folder);
+    auto_free char *dir = xasprintf("%s/dir.AbC123.berth-tmp", folder);
+    leave_half_written("scope.json");
+    cr_assert_eq(count_entries(), 1, "the half-written one");
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        leave(others[i]);
+    cr_assert_eq(symlink("scope.json", link), 0);
+    cr_assert_eq(mkdir(dir, 0700), 0);
+    file_sweep(folder);
+    cr_expect_eq(count_entries(), ARRAY_LEN(others) + 2);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        cr_expect(in_folder(others[i]), "%s", others[i]);
+    file_sweep("/nonexistent");
+}
+
+Test(file, a_sweep_leaves_alone_what_is_being_written)
+{
+    auto_free char *path = xasprintf("%s/busy", folder);
+    pid_t child = fork();
+    if (child == 0)
+        for (;;)
+            file_sweep(folder);
+    struct err err = {0};
+    int failed = 0;
+    for (int i = 0; i < 100; i++)
+        failed -= file_write(path, "text", 4, 0600, &err);
+    (void)kill(child, SIGKILL);
+    (void)waitpid(child, NULL, 0);
+    cr_expect_eq(failed, 0, "%d: %s", failed, err.msg);
+    cr_expect_eq(count_entries(), 1);
 }
 
 Test(file, read_is_bounded_and_never_waits_on_a_fifo)

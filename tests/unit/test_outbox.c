@@ -510,6 +510,57 @@ Test(outbox, sets_a_damaged_database_aside_and_says_so)
     }
 }
 
+static bool aside_exists(const char *rest)
+{
+    auto_free char *name = xasprintf("%s.damaged-%s", path, rest);
+
+    return file_exists(name);
+}
+
+static void put_aside(const char *rest)
+{
+    auto_free char *name = xasprintf("%s.damaged-%s", path, rest);
+
+    cr_assert_eq(file_write(name, "x", 1, 0600, NULL), 0);
+}
+
+/* Killed when it had set the database aside, and not yet its journal. */
+Test(outbox, sets_the_journal_aside_after_a_cut)
+{
+    auto_free char *name = xasprintf("%s.damaged-20260101T000000Z", path);
+
+    put_aside("20250101T000000Z");
+    put_aside("20250101T000000Z-wal");
+    add_to("1", up, 10, -1);
+    commit();
+    outbox_close(outbox);
+    cr_assert_eq(rename(path, name), 0);
+    open_it();
+    cr_expect_str_eq(outbox_set_aside(outbox), name);
+    cr_expect(aside_exists("20260101T000000Z-wal"));
+    cr_expect_str_eq(drain(up, false), "");
+}
+
+Test(outbox, keeps_two_damaged_databases)
+{
+    static const char *const former[] = {"20200101T000000Z", "20200101T000000Z-wal",
+                                         "20210101T000000Z-wal", "20220101T000000Z",
+                                         "20220101T000000Z-wal"};
+
+    for (size_t i = 0; i < ARRAY_LEN(former); i++)
+        put_aside(former[i]);
+    put_aside("notes-of-a-person");
+    add_to("1", up, 10, -1);
+    commit();
+    outbox_close(outbox);
+    scribble(path, 0, 16);
+    open_it();
+    cr_expect(file_exists(outbox_set_aside(outbox)));
+    for (size_t i = 0; i < ARRAY_LEN(former); i++)
+        cr_expect_eq(aside_exists(former[i]), i > 2, "%s", former[i]);
+    cr_expect(aside_exists("notes-of-a-person"));
+}
+
 Test(outbox, sets_aside_what_only_it_can_see_is_wrong)
 {
     sqlite3 *db = NULL;

@@ -75,11 +75,16 @@ int config_parse(const char *text, size_t len, struct config *ret, struct err *e
 int config_load(const char *path, struct config *ret, struct err *err)
 {
     auto_wiped_buf struct buf text = {0};
-    auto_config struct config c = {0};
-    char info[CONFIG_PATH_MAX] = "";
     if (file_read(path, TOML_TEXT_MAX, &text, err) < 0)
         return -1;
-    if (parse(buf_str(&text), text.len, &c, info, err) < 0 || config_check_files(&c, err) < 0)
+    return config_load_text(path, &text, ret, err);
+}
+
+int config_load_text(const char *path, const struct buf *text, struct config *ret, struct err *err)
+{
+    auto_config struct config c = {0};
+    char info[CONFIG_PATH_MAX] = "";
+    if (parse(buf_str(text), text->len, &c, info, err) < 0 || config_check_files(&c, err) < 0)
         return err_wrap(err, "%s", path);
     if (info[0] && take_additional_info(&c, info, err) < 0)
         return err_wrap(err, "%s: additional_info", path);

@@ -4,6 +4,7 @@
 #ifndef BERTH_EDGED_CONFIG_H
 #define BERTH_EDGED_CONFIG_H
 
+#include "core/base/buf.h"
 #include "core/base/err.h"
 #include "core/base/secret.h"
 
@@ -138,6 +139,8 @@ struct config {
 int config_parse(const char *text, size_t len, struct config *ret, struct err *err);
 /* The same for a file, and checks that what the files it names can be used. */
 int config_load(const char *path, struct config *ret, struct err *err);
+/* The same for TEXT, which was read from PATH. */
+int config_load_text(const char *path, const struct buf *text, struct config *ret, struct err *err);
 void config_done(struct config *c); /* wipes the secrets; all zero is fine */
 #define auto_config ATTR_CLEANUP(config_done)
 

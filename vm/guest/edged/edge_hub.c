@@ -199,23 +199,10 @@ bool edge_hub_view(const struct edge_hub *h, struct module_view *ret_view)
 
 /* ------------------------------------------------------------------------------- life */
 
-void edge_hub_begin(struct edge_hub *h, const struct device *device)
+/* What was read is gone on from. */
+static void go_on(struct edge_hub *h)
 {
-    struct err err;
     struct edge_hub_state *s = &h->state;
-    if (edge_hub_state_read(h->state_path, s, &err) < 0)
-        log_warn("module", EDGE_HUB_NAME ": what it was is not known: %s", err.msg);
-    edge_hub_state_kill(s);
-    if (!(str_eq(s->device.id, device->id) && str_eq(s->device.hub, device->hub))) {
-        h->foreign = file_exists(h->dir);
-        if (h->foreign)
-            log_info("module", EDGE_HUB_NAME ": removing what it kept for %s%s",
-                     *s->device.id ? "device " : "nobody knows whom", s->device.id);
-        *s = (struct edge_hub_state){.container.state = CONTAINER_CREATED};
-        if (edge_hub_clear(h, &err) < 0)
-            log_error("module", EDGE_HUB_NAME ": %s", err.msg);
-    }
-    s->device = *device;
     s->container.image = xasprintf("berth-hub:%s", BERTH_VERSION);
     s->container.labels = xstrdup("");
     s->container.pid = 0;
@@ -225,6 +212,43 @@ void edge_hub_begin(struct edge_hub *h, const struct device *device)
         s->container.state = CONTAINER_EXITED;
         s->container.exit_code = 0;
     }
+}
+
+/* A folder that nobody can say whose it is stays, and no hub is started in it. */
+int edge_hub_take_folder(struct edge_hub *h, struct err *err)
+{
+    struct edge_hub_state *s = &h->state;
+    const struct device *device = h->device;
+    struct err why;
+    if (edge_hub_state_read(h->state_path, s, &why) < 0) {
+        if (why.kind != ERR_PROTOCOL) {
+            *err = why;
+            return err_wrap(err, "whose messages it keeps cannot be found out");
+        }
+        log_warn("module", EDGE_HUB_NAME ": what it was is not known: %s", why.msg);
+    }
+    h->known = true;
+    edge_hub_state_kill(s);
+    if (!(str_eq(s->device.id, device->id) && str_eq(s->device.hub, device->hub))) {
+        h->foreign = file_exists(h->dir);
+        if (h->foreign)
+            log_info("module", EDGE_HUB_NAME ": removing what it kept for %s%s",
+                     *s->device.id ? "device " : "nobody knows whom", s->device.id);
+        *s = (struct edge_hub_state){.container.state = CONTAINER_CREATED};
+        if (edge_hub_clear(h, &why) < 0)
+            log_error("module", EDGE_HUB_NAME ": %s", why.msg);
+    }
+    s->device = *device;
+    go_on(h);
+    return 0;
+}
+
+void edge_hub_begin(struct edge_hub *h, const struct device *device)
+{
+    struct err err;
+    h->device = device;
+    if (edge_hub_take_folder(h, &err) < 0)
+        log_error("module", EDGE_HUB_NAME ": %s", err.msg);
     h->began = true;
     edge_hub_look_in(h, 0);
 }

@@ -178,6 +178,13 @@ void edge_hub_start(struct edge_hub *h, const struct module_spec *spec, bool cou
         h->track.restart.count++;
         h->track.restart.last_ms = clock_wall_ms();
     }
+    if (!h->known) {
+        if (edge_hub_take_folder(h, &err) < 0)
+            fail(h, &err);
+        else
+            edge_hub_look_in(h, 0); /* it may not be to start at all */
+        return;
+    }
     if (!installed(h, &err) || edge_hub_clear(h, &err) < 0) {
         fail(h, &err);
         return;

@@ -17,6 +17,8 @@ struct edge_hub_wait {
 struct edge_hub {
     struct edge_hub_context c;
     bool began; /* the device is known */
+    const struct device *device;
+    bool known; /* and what the folder holds */
     bool closed;
     bool foreign;      /* what is in its folder is another device's, or may be */
     uv_timer_t *timer; /* the next look */
@@ -36,6 +38,8 @@ struct edge_hub {
 const struct module_spec *edge_hub_spec(const struct edge_hub *h); /* NULL: not deployed */
 void edge_hub_look_in(struct edge_hub *h, uint64_t ms);
 void edge_hub_save(struct edge_hub *h);
+/* Until it has worked once (KNOWN). */
+int edge_hub_take_folder(struct edge_hub *h, struct err *err);
 int edge_hub_clear(struct edge_hub *h, struct err *err); /* of what is FOREIGN */
 /* Tells those that wait for a START, or for the end, that it came, or why not. */
 void edge_hub_tell(struct edge_hub *h, bool start, const struct err *err);

@@ -5,6 +5,7 @@
 #include "core/base/str.h"
 #include "core/io/child.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -49,14 +50,17 @@ int edge_hub_state_write(const char *path, const struct edge_hub_state *s, struc
 int edge_hub_state_read(const char *path, struct edge_hub_state *ret, struct err *err)
 {
     auto_buf struct buf text = {0};
+    struct err why;
     *ret = (struct edge_hub_state){.container.state = CONTAINER_CREATED};
-    if (!file_exists(path))
-        return 0;
-    if (file_read(path, FILE_MAX, &text, err) < 0)
+    if (file_read(path, FILE_MAX, &text, &why) < 0) {
+        if (why.sys == ENOENT)
+            return 0;
+        *err = why;
         return -1;
-    auto_json cJSON *json = json_parse(buf_str(&text), text.len, err);
+    }
+    auto_json cJSON *json = json_parse(buf_str(&text), text.len, &why);
     if (!json)
-        return err_wrap(err, "%s", path);
+        return err_set(err, ERR_PROTOCOL, "%s: %s", path, why.msg);
     struct container *c = &ret->container;
     JSON_COPY(ret->device.hub, json, "hub");
     JSON_COPY(ret->device.id, json, "device");

@@ -17,7 +17,8 @@ struct edge_hub_state {
 };
 
 int edge_hub_state_write(const char *path, const struct edge_hub_state *state, struct err *err);
-/* All zero where there is no file. */
+/* All zero where there is no file. ERR_PROTOCOL: it is damaged, and nobody will ever know; else it
+ * could not be read, and may be another time. ERR is not NULL. */
 int edge_hub_state_read(const char *path, struct edge_hub_state *ret, struct err *err);
 
 /* Kills what is left of the child in STATE: its ports are needed. */

@@ -378,6 +378,20 @@ static int begin(struct edged *e, const struct edged_options *o, struct err *err
     return open_sockets(e, &context, o->mgmt_socket, err);
 }
 
+/* The hub sweeps its own folder, but it may never run again. */
+static void sweep(const struct edged_options *o)
+{
+    static const char *const folders[] = {"", "/keys", "/certs", "/hub"};
+    const char *slash = strrchr(o->config_file, '/');
+    auto_free char *config_dir =
+        slash ? xstrndup(o->config_file, (size_t)(slash - o->config_file) + 1) : xstrdup(".");
+    file_sweep(config_dir);
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        auto_free char *dir = xasprintf("%s%s", o->state_dir, folders[i]);
+        file_sweep(dir);
+    }
+}
+
 static int open_keys(struct edged *e, const char *state_dir, struct err *err)
 {
     if (file_mkdirs(state_dir, 0700, err) < 0)
@@ -435,6 +449,7 @@ int edged_run(struct config *config, const struct edged_options *options, struct
     e.config = config;
     e.started_ms = clock_wall_ms();
     loop_init(&e);
+    sweep(options);
     int status = open_keys(&e, options->state_dir, err);
     if (status == 0)
         status = begin(&e, options, err);

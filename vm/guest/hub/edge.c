@@ -41,8 +41,10 @@ static int open_stores(struct edge *e, struct err *err)
     auto_free char *outbox = xasprintf("%s/outbox.db", e->settings->dir);
     auto_free char *store = xasprintf("%s/edge.db", e->settings->dir);
 
-    if (file_mkdirs(e->settings->dir, 0700, err) < 0 ||
-        outbox_open(outbox, NULL, &e->outbox, err) < 0 ||
+    if (file_mkdirs(e->settings->dir, 0700, err) < 0)
+        return -1;
+    file_sweep(e->settings->dir);
+    if (outbox_open(outbox, NULL, &e->outbox, err) < 0 ||
         edge_store_open(store, &e->store, err) < 0)
         return -1;
     say_set_aside("the queue of messages", outbox_set_aside(e->outbox));

@@ -20,20 +20,25 @@
 #define QUIET_MAX_MS    5000 /* nobody's question is tried for so long after the cloud was away */
 #define PAGE_MS         60000
 #define PAGES_MAX       1000
-#define SAVE_MS         5000 /* changes gather for so long */
+#define SAVE_MS         5000 /* what is new gathers for so long */
 
 /* ---- the table and its file ---- */
 
 static void on_save(uv_timer_t *timer)
 {
     struct edge_scope *s = timer->data;
+    bool unsaved = s->unsaved;
     const struct edge_settings *settings = s->edge->settings;
     auto_wiped_buf struct buf text = {0};
     struct err err;
 
     edge_scope_json_save(settings->hub, settings->device, s->table, &text);
-    if (file_write(s->path, text.data, text.len, 0600, &err) < 0)
+    s->unsaved = file_write(s->path, text.data, text.len, 0600, &err) < 0;
+    if (!s->unsaved)
+        return;
+    if (!unsaved)
         log_warn("scope", "not kept for a time without the cloud: %s", err.msg);
+    (void)uv_timer_start(s->save, on_save, SAVE_MS, 0);
 }
 
 static void load(struct edge_scope *s)
@@ -66,7 +71,8 @@ static void drop(struct edge_scope *s, const char *device, const char *module, c
     bool whole = !module[0] && !str_eq(device, s->edge->settings->device);
 
     log_info("scope", "%s%s%s: %s", device, module[0] ? "/" : "", module, why);
-    save_soon(s);
+    /* At once, with those that go with it: a power cut must not bring it back. */
+    (void)uv_timer_start(s->save, on_save, 0, 0);
     if (s->edge->clients)
         edge_clients_drop(s->edge->clients, device, whole ? NULL : module, why);
 }

@@ -24,6 +24,7 @@ struct edge_scope {
     unsigned pages, failures, round;
     bool first; /* nothing is known but from the round that is to end or begins at once */
     bool told_full;
+    bool unsaved;      /* the disk is full, or worse */
     uint64_t well_ms;  /* when it last went well; 0: never */
     uint64_t quiet_ms; /* nothing is asked before */
 

@@ -186,7 +186,10 @@ static int take_folder(struct sandbox *s, struct err *err)
     s->lock = file_lock(lock, false, err);
     if (s->lock < 0 && err && err->kind == ERR_BUSY)
         return err_set(err, ERR_EXISTS, "a sandbox is running in %s already", s->options->dir);
-    return s->lock < 0 ? -1 : 0;
+    if (s->lock < 0)
+        return -1;
+    file_sweep(s->options->dir);
+    return 0;
 }
 
 static int open_store(struct sandbox *s, struct err *err)

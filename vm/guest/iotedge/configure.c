@@ -15,6 +15,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HELPER_LOCK "/run/berth/guest.lock" /* of the engine's helper, which also changes it */
 
@@ -27,12 +28,14 @@ static const char usage[] =
 
 /* ------------------------------------------------------------------------------- apply */
 
-/* The one before stays beside it, so that the engine's helper can go back to it. */
-static int keep_former(const char *path, const struct buf *text, struct err *err)
+/* The one before stays beside it. Where the engine's helper tries one, that is not one to go back
+ * to. */
+static int keep_former(const char *path, const char *trying, const struct buf *text,
+                       struct err *err)
 {
     auto_wiped_buf struct buf former = {0};
     auto_free char *aside = xasprintf("%s.prev", path);
-    if (!file_exists(path))
+    if (!file_exists(path) || file_exists(trying))
         return 0;
     if (file_read(path, TOML_TEXT_MAX, &former, err) < 0)
         return -1;
@@ -40,14 +43,34 @@ static int keep_former(const char *path, const struct buf *text, struct err *err
     return same ? 0 : file_write(aside, buf_str(&former), former.len, 0600, err);
 }
 
+/* The helper has its lock in a folder that is there at every boot; -1 without an error elsewhere,
+ * where there is no helper. */
+static int lock_helper_out(int *ret_lock, struct err *err)
+{
+    struct err why;
+    *ret_lock = file_lock(HELPER_LOCK, true, &why);
+    if (*ret_lock >= 0)
+        return 0;
+    if (why.sys != ENOENT) {
+        *err = why;
+        return -1;
+    }
+    say_note("Note: this machine has no " HELPER_LOCK ", so nothing keeps others from changing "
+             "the configuration at the same time.");
+    return 0;
+}
+
 static int put_in_place(const char *path, const struct buf *text, struct err *err)
 {
     auto_close int lock = -1;
-    if (file_exists(HELPER_LOCK) && (lock = file_lock(HELPER_LOCK, true, err)) < 0)
+    auto_free char *trying = xasprintf("%s.trying", path);
+    if (lock_helper_out(&lock, err) < 0 || keep_former(path, trying, text, err) < 0 ||
+        file_write(path, buf_str(text), text->len, 0600, err) < 0)
         return -1;
-    if (keep_former(path, text, err) < 0)
-        return -1;
-    return file_write(path, buf_str(text), text->len, 0600, err);
+    /* A person has decided: the engine has nothing left to undo. */
+    if (unlink(trying) < 0 && errno != ENOENT)
+        return err_sys(err, errno, "remove %s", trying);
+    return file_sync_parent(path, err);
 }
 
 static int check_and_place(const struct iotedge *o, const char *source, struct err *err)
@@ -58,9 +81,9 @@ static int check_and_place(const struct iotedge *o, const char *source, struct e
         err_set(err, ERR_NOT_FOUND, "there is no %s", source);
         return err_hint(err, "write it, or let `iotedge config mp` do that");
     }
-    if (config_load(source, &config, err) < 0)
-        return -1;
-    if (file_read(source, TOML_TEXT_MAX, &text, err) < 0)
+    /* Once: what is checked is what is placed. */
+    if (file_read(source, TOML_TEXT_MAX, &text, err) < 0 ||
+        config_load_text(source, &text, &config, err) < 0)
         return -1;
     return put_in_place(o->config, &text, err);
 }
