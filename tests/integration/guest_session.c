@@ -27,6 +27,7 @@ static struct fake {
     struct buf body;         /* of the last config-apply */
     const char *refuse;      /* config-apply fails with this */
     bool unchanged;          /* it finds the same there already */
+    bool older;              /* its helper is that of an older image */
     const char *after_apply; /* cloud state that the new configuration leads to */
 } fake = {.cloud = "connected", .cloud_error = "", .cloud_since = "2026-11-21T10:00:00Z"};
 
@@ -133,7 +134,7 @@ static const char *admin_answer(const char *line)
         STR_SET(fake.cloud_since, "2026-11-21T10:05:00Z");
         return fake.unchanged ? "ok unchanged\n" : "ok\n";
     }
-    if (str_eq(line, "config-keep"))
+    if (str_eq(line, "config-keep") && !fake.older)
         return "ok\n";
     if (str_eq(line, "config-undo"))
         return "ok previous configuration restored\n";
@@ -465,6 +466,14 @@ static void case_provision(void)
            err.kind == ERR_NONE && strstr(buf_str(&fake.body), ";SharedAccessKey=" KEY "\"\n") &&
                strstr(fake.lines, "config-apply\nconfig-keep\n") && !strstr(fake.lines, "undo"),
            "%s (step %zu) %s", err.msg, step, fake.lines);
+
+    calm();
+    fake.older = true;
+    err = run_all(string, &step);
+    report("a_vm_whose_image_is_older_is_provisioned_too",
+           err.kind == ERR_NONE && !strstr(fake.lines, "undo"), "%s (step %zu) %s", err.msg, step,
+           fake.lines);
+    fake.older = false;
 
     calm();
     fake.after_apply = "refused";
