@@ -1,6 +1,6 @@
 // A module as a customer writes it, with Microsoft's SDK: everything comes from the environment that the runtime gives it. It runs in a
-// container (edge_module.sh). ROLE=source sends COUNT numbered messages to its output; ROLE=sink prints what comes to its input. Both
-// report what their twin wants, and answer the method "echo".
+// container (edge_module.sh). ROLE=source sends COUNT numbered messages to its output; its method "send" asks for others instead.
+// ROLE=sink prints what comes to its input. Both report what their twin wants, and answer the method "echo".
 'use strict';
 const { ModuleClient, Message } = require('azure-iot-device');
 const { Mqtt } = require('azure-iot-device-mqtt');
@@ -9,13 +9,16 @@ process.on('SIGTERM', () => process.exit(0)); // the first process of a containe
 const say = (...words) => console.log(words.join(' '));
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 
-async function source(client) {
-    const count = Number(process.env.COUNT || 100), every = Number(process.env.EVERY || 20);
-    for (let n = 1; n <= count; n++) {
+let series = 0; // the one that is being sent: the latest that was asked for
+async function source(client, { count, every, run }) {
+    const mine = ++series;
+    let n = 0;
+    while (n < count && mine === series) {
+        n++;
         const message = new Message(JSON.stringify({ n }));
         message.contentType = 'application/json';
         message.contentEncoding = 'utf-8';
-        message.properties.add('run', process.env.RUN || '1');
+        message.properties.add('run', run);
         for (;;) {
             try {
                 await client.sendOutputEvent('out', message);
@@ -25,9 +28,9 @@ async function source(client) {
                 await pause(500);
             }
         }
-        if (n === 1 || n === count) say('sent', n);
         await pause(every);
     }
+    say('sent', n, run);
 }
 
 async function main() {
@@ -38,6 +41,10 @@ async function main() {
         client.complete(message, () => {});
     });
     client.onMethod('echo', (request, response) => response.send(200, { echo: request.payload }, () => say('method', request.methodName)));
+    client.onMethod('send', (request, response) => {
+        response.send(200, null, () => {});
+        source(client, request.payload);
+    });
     await client.open();
     const twin = await client.getTwin();
     twin.on('properties.desired', delta => {
@@ -46,7 +53,8 @@ async function main() {
         twin.properties.reported.update({ colour: delta.colour }, error => say('reported', error ? error.name : 'ok'));
     });
     say('ready', process.env.IOTEDGE_MODULEID);
-    if (process.env.ROLE === 'source') await source(client);
+    if (process.env.ROLE !== 'source') return;
+    await source(client, { count: Number(process.env.COUNT || 100), every: Number(process.env.EVERY || 20), run: process.env.RUN || '1' });
 }
 
 main().catch(error => {
