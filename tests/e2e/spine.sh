@@ -48,8 +48,8 @@ guest() {
     # shellcheck disable=SC2029 # expanded here on purpose
     ssh "${options[@]}" berth@127.0.0.1 "$@" </dev/null
 }
-guest_docker() { # METHOD PATH [CURL-OPTIONS, for the guest's shell]
-    guest curl -sf --max-time 60 --unix-socket /run/docker.sock -X "$1" "'http://d/v1.41$2'" "${@:3}"
+guest_docker() { # METHOD PATH
+    guest curl -sf --max-time 60 --unix-socket /run/docker.sock -X "$1" "http://d/v1.41$2"
 }
 
 deploy() { # MODULES-JSON [ROUTES-JSON]
@@ -203,15 +203,15 @@ check 'a module that speaks through the edge hub answers a method' wait_until 60
 # ------------------------------------------------------------------------------------- an hour offline
 # A container with all rights is the one way to be root in the guest: there it cuts the link and moves the clock.
 guest_root() { # SCRIPT
-    local status=0
-    jq -nc --arg script "$1" '{Image: "localhost/sdk:latest", Cmd: ["/host/bin/busybox", "chroot", "/host", "/bin/sh", "-ec", $script],
-        HostConfig: {Privileged: true, NetworkMode: "host", Binds: ["/:/host"]}}' >"$work/root.json"
-    guest_docker POST '/containers/create?name=root' -H Content-Type:application/json -d "$(printf %q "$(cat "$work/root.json")")"
-    guest_docker POST /containers/root/start
-    guest_docker POST /containers/root/wait | jq -e '.StatusCode == 0' || status=1
-    [ $status -eq 0 ] || guest_docker GET '/containers/root/logs?stderr=1'
-    guest_docker DELETE '/containers/root?force=1'
-    return $status
+    local body
+    body=$(jq -nc --arg script "$1" '{Image: "localhost/sdk:latest", Cmd: ["/host/bin/busybox", "chroot", "/host", "/bin/sh", "-ec", $script],
+        HostConfig: {Privileged: true, NetworkMode: "host", Binds: ["/:/host"]}}')
+    guest "engine() { curl -sf --max-time 60 --unix-socket /run/docker.sock -X \"\$1\" \"http://d/v1.41/containers/\$2\" -H Content-Type:application/json -d \"\$3\"; }
+        engine POST create?name=root $(printf %q "$body")
+        engine POST root/start
+        engine POST root/wait
+        engine GET 'root/logs?stderr=1'
+        engine DELETE root?force=1" | tee "$work/root.log" | grep -qa '"StatusCode":0' || { cat "$work/root.log"; return 1; }
 }
 link_to_cloud() { # -I|-D
     local port
