@@ -38,6 +38,19 @@ void clock_format(char *to, size_t size, uint64_t wall_ms)
                      tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, wall_ms % 1000);
 }
 
+void clock_format_http(char to[CLOCK_HTTP_MAX], uint64_t wall_ms)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm tm = {0};
+    (void)gmtime_r(&seconds, &tm);
+    (void)str_format(to, CLOCK_HTTP_MAX, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+                     days + (ptrdiff_t)3 * tm.tm_wday, tm.tm_mday,
+                     months + (ptrdiff_t)3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                     tm.tm_sec);
+}
+
 /* Reads exactly DIGITS digits and the character AFTER (0: none). */
 static bool take_number(const char **at, int digits, char after, int *ret_value)
 {

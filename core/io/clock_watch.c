@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -45,7 +44,10 @@ struct clock_watch *clock_watch_new(uv_loop_t *loop, void (*fn)(void *arg), void
     w->arg = arg;
     w->fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     if (w->fd < 0 || arm(w->fd) < 0) {
-        log_warn("clock", "it is not seen when the clock is set: %s", strerror(errno));
+        struct err err;
+
+        err_sys(&err, errno, "it is not seen when the clock is set");
+        log_warn("clock", "%s", err.msg);
         return w;
     }
     (void)uv_poll_init(loop, &w->poll, w->fd);

@@ -55,11 +55,22 @@ void http_reply_header(struct http_exchange *x, const char *name, const char *va
     buf_puts(&x->reply_headers, "\r\n");
 }
 
+/* Clients find out from it that their clock is wrong. Written once a second. */
+static const char *date(struct http_server *s)
+{
+    uint64_t now_ms = clock_wall_ms();
+
+    if (now_ms / 1000 != s->date_s || !*s->date)
+        clock_format_http(s->date, now_ms);
+    s->date_s = now_ms / 1000;
+    return s->date;
+}
+
 static void start_head(struct http_exchange *x, int status, const char *content_type,
                        struct buf *head)
 {
     assert(x->handling && !x->streaming);
-    buf_printf(head, "HTTP/1.1 %d %s\r\n", status, reason(status));
+    buf_printf(head, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason(status), date(x->server));
     if (content_type)
         buf_printf(head, "Content-Type: %s\r\n", content_type);
     buf_append(head, buf_str(&x->reply_headers), x->reply_headers.len);

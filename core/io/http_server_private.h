@@ -5,6 +5,7 @@
 #define BERTH_IO_HTTP_SERVER_PRIVATE_H
 
 #include "core/base/buf.h"
+#include "core/base/clock.h"
 #include "core/io/http_server.h"
 
 #include <llhttp.h>
@@ -19,6 +20,8 @@ struct http_server {
     void *arg;
     bool (*before_send)(void *arg);
     void *before_send_arg;
+    uint64_t date_s; /* since 1970, of the text below */
+    char date[CLOCK_HTTP_MAX];
 };
 
 struct header {

@@ -12,6 +12,7 @@ vm=e2e-$$
 sensor_image=sandbox.berth.internal:5000/berth-sensor:latest
 
 cleanup_extra() {
+    [ -z "${events_pid:-}" ] || kill "$events_pid" 2>/dev/null
     berth vm delete "$vm" --yes >/dev/null 2>&1
     berth sandbox stop >/dev/null 2>&1
 }
@@ -159,6 +160,22 @@ check 'a module that left the deployment is removed' wait_until 60 module_gone
 guest_check() { guest iotedge check -o json >"$work/check.json"; jq -es '.[0].checks | .["aziot-edged-config-well-formed"].result.result == "ok" and .["host-connect-iothub-mqtt"].result.result == "ok"' "$work/check.json"; }
 check 'the iotedge command checks the device' guest_check
 
+guest_bundle() {
+    guest 'iotedge support-bundle -q -o /tmp/bundle.zip >/dev/null && cat /tmp/bundle.zip && [ -O /tmp/bundle.zip ] && rm /tmp/bundle.zip' >"$work/bundle.zip" &&
+        python3 -m zipfile -e "$work/bundle.zip" "$work/bundle"
+}
+bundle_entries() {
+    local name
+    for name in check.json config.toml modules.json system.json "logs/${first}_log.txt" logs/berth-edged.txt logs/kernel.txt "inspect/$first.json"; do
+        [ -s "$work/bundle/$name" ] || { echo "no $name"; find "$work/bundle" -type f; return 1; }
+    done
+}
+device_key() { berth sandbox device show "$vm" --json | jq -r '.connectionString | sub(".*SharedAccessKey="; "")'; }
+bundle_keeps_secrets() { local key; key=$(device_key) && [ ${#key} -ge 40 ] && ! grep -raF -- "$key" "$work/bundle"; }
+check 'a support bundle for the user, who is not root' guest_bundle
+check 'with all that only root may see' bundle_entries
+check 'and without the key of the device' bundle_keeps_secrets
+
 # ------------------------------------------------------------------------------------- Microsoft's SDK, unmodified, in the guest
 sdk_image() {
     local options
@@ -182,6 +199,81 @@ check 'they connect with what the runtime gives them' wait_until 240 sdk_logged 
 check 'two hundred messages go from an output to an input' wait_until 120 sdk_logged sink 'got in 200 1'
 check 'a module that speaks through the edge hub answers a method' wait_until 60 eval \
     "berth sandbox invoke --payload '{\"a\":1}' '$vm/sink' echo | grep -q echo"
+
+# ------------------------------------------------------------------------------------- an hour offline
+# A container with all rights is the one way to be root in the guest: there it cuts the link and moves the clock.
+guest_root() { # SCRIPT
+    local body
+    body=$(jq -nc --arg script "$1" '{Image: "localhost/sdk:latest", Cmd: ["/host/bin/busybox", "chroot", "/host", "/bin/sh", "-ec", $script],
+        HostConfig: {Privileged: true, NetworkMode: "host", Binds: ["/:/host"]}}')
+    guest "engine() { curl -sf --max-time 60 --unix-socket /run/docker.sock -X \"\$1\" \"http://d/v1.41/containers/\$2\" -H Content-Type:application/json -d \"\$3\"; }
+        engine POST create?name=root $(printf %q "$body")
+        engine POST root/start
+        engine POST root/wait
+        engine GET 'root/logs?stderr=1'
+        engine DELETE root?force=1" | tee "$work/root.log" | grep -qa '"StatusCode":0' || { cat "$work/root.log"; return 1; }
+}
+link_to_cloud() { # -I|-D
+    local port
+    for port in $(berth sandbox show --json | jq -r '.mqttPort, .httpsPort'); do
+        echo "iptables -w $1 OUTPUT -p tcp --dport $port -j REJECT --reject-with tcp-reset"
+    done
+}
+invoke() { # MODULE METHOD PAYLOAD
+    berth sandbox invoke --payload "$3" "$vm/$1" "$2"
+}
+# What arrived, in order; what came again is not counted twice.
+got() { berth logs --tail 10000 sink | sed -n 's/.*got in \([0-9]*\) 2$/\1/p' | awk '!seen[$1]++'; }
+in_cloud() { jq -r 'select(.moduleId == "source" and .properties.run == "2") | .body.n' "$work/events.json" | awk '!seen[$1]++'; }
+got_more() { [ "$(got | wc -l)" -ge $((so_far + 20)) ]; }
+flows_on() {
+    local so_far
+    so_far=$(got | wc -l)
+    wait_until 90 got_more
+}
+all_sent() {
+    sent=$(berth logs --tail 100 source | sed -n 's/.*sent \([0-9]*\) 2$/\1/p')
+    [ -n "$sent" ]
+}
+all_in_order() { # WHERE
+    "$1" >"$work/arrived"
+    seq "$sent" | cmp - "$work/arrived" || { diff <(seq "$sent") "$work/arrived" | head -n 5; return 1; }
+}
+edge_hub_restarts() {
+    local before
+    before=$(module_started edgeHub)
+    guest iotedge restart edgeHub && wait_until 60 eval "[ \"\$(module_started edgeHub)\" != $before ] && module_is edgeHub running"
+}
+twin_goes_round() { # COLOUR
+    echo "{\"properties\":{\"desired\":{\"colour\":\"$1\"}}}" >"$work/twin.json"
+    berth sandbox twin set "$vm/sink" "$work/twin.json" && wait_until 60 eval "berth sandbox twin show '$vm/sink' --json | jq -e '.twin.properties.reported.colour == \"$1\"'"
+}
+berth sandbox events --follow --json --device "$vm" >"$work/events.json" 2>/dev/null &
+events_pid=$!
+check 'messages are asked for, without an end' invoke source send '{"count": 1000000, "every": 200, "run": "2"}'
+check 'they flow' flows_on
+check 'the edge hub is restarted on the way' edge_hub_restarts
+check 'and they flow on' flows_on
+hour=$SECONDS
+check 'the device goes offline, and an hour goes by' guest_root "$(link_to_cloud -I); date -s @\$((\$(date +%s) + 3600))"
+check 'modules go on without the cloud' flows_on
+check 'the edge hub is restarted while offline' edge_hub_restarts
+check 'and modules, whose tokens have expired, go on' flows_on
+arrived=$(in_cloud | wc -l)
+check 'nothing of it is in the cloud' eval "[ $arrived -gt 0 ] && [ $arrived -lt \$(got | wc -l) ]"
+check 'the device comes back' guest_root "$(link_to_cloud -D)"
+check 'a method is answered again, which ends the messages' wait_until 120 invoke source send '{"count": 0}'
+step 'all were sent' wait_until 60 all_sent
+check 'the sink has every message in order' wait_until 60 all_in_order got || all_in_order got
+check 'the cloud has every message in order' wait_until 60 all_in_order in_cloud || all_in_order in_cloud
+check 'a twin goes round again' twin_goes_round green
+content() { cloud_is connected && [ -z "$(field '.cloudReason // ""')" ]; }
+check 'the runtime has no complaint' wait_until 60 content
+# But for the clock, which is an hour ahead of the cloud's.
+clock_noticed() { guest iotedge check -o json >"$work/check.json"; jq -e '[.checks | to_entries[] | select(.value.result.result == "error") | .key] == ["host-local-time"]' "$work/check.json"; }
+check 'the iotedge command complains of the clock only' clock_noticed
+kill "$events_pid"
+echo "# an hour offline, $sent messages: $((SECONDS - hour)) s"
 
 # ------------------------------------------------------------------------------------- faults
 engine_pid() { sed -n 's/.*listens, pid \([0-9]*\).*/\1/p' "$BERTH_STATE_DIR/engine.log" | tail -n 1; }

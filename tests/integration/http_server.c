@@ -3,6 +3,7 @@
 #include "core/io/http_server.h"
 #include "core/base/buf.h"
 #include "core/base/clock.h"
+#include "core/base/str.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -15,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define WAIT_MS 5000
 
@@ -367,6 +369,34 @@ static void test_bad(void)
                 "GET /echo HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", " 200 ");
 }
 
+/* What a client sets its clock by, in one second and in a later one. */
+static bool tells_time(void)
+{
+    auto_buf struct buf seen = {0};
+    struct tm tm = {0};
+    uint64_t before = clock_wall_ms() / 1000;
+    int fd = dial();
+
+    say(fd, "GET /echo HTTP/1.1\r\n\r\n");
+    bool answered = hear(fd, &seen, "\r\n\r\n", 1);
+    const char *at = answered ? strstr(seen.data, "\r\nDate: ") : NULL;
+    const char *end = at ? strptime(at, "\r\nDate: %a, %d %b %Y %H:%M:%S GMT", &tm) : NULL;
+    uint64_t theirs = (uint64_t)timegm(&tm);
+
+    close(fd);
+    return end && str_starts(end, "\r\n") && theirs >= before && theirs <= clock_wall_ms() / 1000;
+}
+
+static void test_date(void)
+{
+    uint64_t start = clock_wall_ms() / 1000;
+    bool good = tells_time();
+
+    while (good && clock_wall_ms() / 1000 == start)
+        good = tells_time();
+    report("answers tell the time, and go on doing so", good && tells_time(), NULL);
+}
+
 static void test_paths(void)
 {
     expect("paths stay as they were sent", "GET /a+b%2Fc//../d HTTP/1.1\r\n\r\n",
@@ -376,7 +406,7 @@ static void test_paths(void)
     expect("a broken escape is no value", "GET /query?a=%zz HTTP/1.1\r\n\r\n",
            "{\"message\":\"no \\\"a\\\"\"}", 1);
     expect("204 has no body", "GET /none HTTP/1.1\r\n\r\nGET /echo HTTP/1.1\r\n\r\n",
-           "204 No Content\r\n\r\nHTTP/1.1 200", 1);
+           "GMT\r\n\r\nHTTP/1.1 200", 1);
     expect("HEAD has a length and no body", "HEAD /abc HTTP/1.1\r\n\r\nGET /echo HTTP/1.1\r\n\r\n",
            "Content-Length: 4\r\n\r\nHTTP/1.1 200", 1);
     expect("a streamed answer is chunked", "GET /three HTTP/1.1\r\n\r\n",
@@ -539,6 +569,7 @@ int main(void)
     test_continue();
     test_limits();
     test_bad();
+    test_date();
     test_paths();
     test_peer();
     test_tcp();

@@ -16,6 +16,7 @@ cleanup_extra() {
     [ ! -e "$work/edged.pid" ] || kill -9 "$(cat "$work/edged.pid")" 2>/dev/null
     podman_stop
     hub_kill
+    [ -z "${helper_pid:-}" ] || kill "$helper_pid" 2>/dev/null
     [ -z "${blob_pid:-}" ] || kill "$blob_pid" 2>/dev/null
     umount "$work/podman/root" 2>/dev/null
 }
@@ -122,7 +123,7 @@ explain() { tail -n 3 "$work/edged.log"; jq -c '.checks | to_entries[] | select(
 checked() { edge check --https-port "$hub_https" -o json "$@" >"$work/check.json"; [ $? -eq 1 ]; } # one module does not run
 found() { jq -e "$1" "$work/check.json"; }
 well='["aziot-edged-config-well-formed", "config-up-to-date", "certs-read", "connect-management-uri", "aziot-edge-version", "container-engine-uri", "container-engine-dns",
-    "container-engine-logrotate", "host-connect-iothub-https", "host-connect-iothub-mqtt", "berth-cloud-connection", "berth-certificates"]'
+    "container-engine-logrotate", "host-local-time", "host-connect-iothub-https", "host-connect-iothub-mqtt", "berth-cloud-connection", "berth-certificates"]'
 check 'check: fails where one does' checked
 check 'check: JSON as Microsoft has it' found '[.checks[].result.result] | all(IN("ok", "warning", "ignored", "skipped", "error"))'
 check 'check: of which machine' found '.additional_info | .docker_version != "" and .aziot_edged_version != "" and .os.bitness == 64 and (.system_info.disks | type == "array")'
@@ -164,6 +165,44 @@ check 'support-bundle: no secret' eval '! grep -ra -e c2VjcmV0 -e "${string##*Sh
 check 'support-bundle: what is none stays' eval 'grep -qx "login with SharedAccessKey=REDACTED; bye" "$work/all/logs/one_log.txt" && grep -q "PUMP_PIN = \"REDACTED\"" "$work/all/config.toml" &&
     grep -q "IOTEDGE_DEVICEID=edge-1" "$work/all/inspect/one.json"'
 check 'support-bundle: to standard output, of the runtime only' eval 'edge support-bundle -q -e -o - >"$work/out.zip" && names "$work/out.zip" && has logs/edgeAgent_log.txt && ! grep /one "$work/names"'
+
+# ---- the same by a user who is not root, for whom the guest's helper collects it
+helper_start() {
+    mkdir -p "$work/sbin" "$work/user"
+    cp "$work/bin/"* "$work/sbin/"
+    cp "$BERTH_BUILD/iotedge" "$work/user/"
+    chown 65534:65534 "$work/user"
+    cat >"$work/sbin/iotedge" <<END
+#!/bin/sh
+exec "$BERTH_BUILD/iotedge" -H "$work/mgmt.sock" --config-file "$work/aziot/config.toml" --engine-socket "$engine" --state-dir "$work/edged" "\$@"
+END
+    chmod +x "$work/sbin/iotedge"
+    unshare --mount --propagation private sh -c 'mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/berth && mount --bind "$0" /usr/sbin &&
+        exec socat -t 60 UNIX-LISTEN:/run/berth/guest.sock,mode=0666,fork "EXEC:$1"' "$work/sbin" "$PWD/vm/guest/image/tree/usr/lib/berth/berth-guest" \
+        >"$work/helper.log" 2>&1 &
+    helper_pid=$!
+    wait_until 10 in_guest test -S /run/berth/guest.sock
+}
+in_guest() { nsenter --mount --target "$helper_pid" "$@"; }
+as_user() { in_guest setpriv --reuid 65534 --regid 65534 --clear-groups "$work/user/iotedge" "$@"; }
+helper_says() { # TEXT REQUEST
+    in_guest socat -t 60 - UNIX-CONNECT:/run/berth/guest.sock <<<"$2" | head -n 1 | tee "$work/said" | grep -qF -- "$1" || { cat "$work/said"; return 1; }
+}
+step "the guest's helper" helper_start
+check 'support-bundle by a user' says 0 'was written' as_user support-bundle -o "$work/user/bundle.zip"
+check "support-bundle by a user: it is the user's" same "$(stat -c '%u %a' "$work/user/bundle.zip")" '65534 600'
+check 'support-bundle by a user: what only root may read is in it' eval 'names "$work/user/bundle.zip" && has config.toml && has logs/one_log.txt && has check.json'
+check 'support-bundle by a user: no secret' eval 'python3 -m zipfile -e "$work/user/bundle.zip" "$work/users" && ! grep -ra -e c2VjcmV0 -e "${string##*SharedAccessKey=}" "$work/users"'
+check 'support-bundle by a user: to standard output, of the runtime only' eval 'as_user support-bundle -q -e --since 90m --until 1m --iothub-hostname localhost -o - >"$work/out.zip" &&
+    names "$work/out.zip" && has logs/edgeAgent_log.txt && ! grep /one "$work/names"'
+check 'support-bundle by a user: where that user may not write' says 4 'write /usr/sbin/x.zip' as_user support-bundle -o /usr/sbin/x.zip
+for request in '0' '0 x all' '0 0 every' '0 0 all -x' '0 0 all localhost -o' '0 99999999999 all'; do
+    check "the helper refuses: support-bundle $request" helper_says 'error support-bundle' "support-bundle $request"
+done
+check 'the helper refuses a path' helper_says 'error malformed request' 'support-bundle 0 0 all /etc/shadow'
+printf '#!/bin/sh\necho "iotedge: the disk is full" >&2\nexit 1\n' >"$work/sbin/iotedge"
+check 'support-bundle by a user: what went wrong there' says 1 'iotedge: the disk is full' as_user support-bundle -o "$work/user/none.zip"
+check 'support-bundle by a user: then nothing is left' eval '! ls "$work/user/none.zip"* && ! ls /var/tmp/berth-bundle.*'
 
 # ---- the same, asked for from the cloud
 blob_server() {

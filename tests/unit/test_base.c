@@ -127,6 +127,15 @@ Test(str, sizes_and_times_read_well)
     cr_assert_str_eq(text, "3 d 04 h");
 }
 
+Test(clock, writes_the_date_of_an_http_answer)
+{
+    char text[CLOCK_HTTP_MAX];
+    clock_format_http(text, 784111777000);
+    cr_assert_str_eq(text, "Sun, 06 Nov 1994 08:49:37 GMT");
+    clock_format_http(text, 1835481599999);
+    cr_assert_str_eq(text, "Tue, 29 Feb 2028 23:59:59 GMT");
+}
+
 Test(clock, reads_what_docker_writes)
 {
     uint64_t ms = 0;

@@ -22,7 +22,7 @@ struct cloud {
     struct keys_handle key; /* the module's */
     uv_timer_t *timer;      /* pause, or renewal */
     struct clock_watch *clock;
-    uv_timer_t *answer;     /* the hub owes a twin or the answer to a report */
+    uv_timer_t *answer; /* the hub owes a twin or the answer to a report */
     const struct cloud_events *events;
     void *arg;
 

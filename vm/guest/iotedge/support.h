@@ -13,6 +13,7 @@ struct support_options {
     uint64_t since_s, until_s;      /* the same, since 1970; until 0: now */
     const char *hub;                /* for the checks; NULL: as configured */
     bool runtime_only;              /* edgeAgent and edgeHub, no other module */
+    bool as_root;                   /* this is not root: the guest's helper collects it */
     void (*tell)(const char *what); /* progress for people */
 };
 

@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "vm/guest/edged/log_query.h"
+#include "vm/guest/iotedge/as_root.h"
 #include "vm/guest/iotedge/module_logs.h"
 #include "vm/guest/iotedge/say.h"
 #include "vm/guest/iotedge/support.h"
@@ -35,6 +36,29 @@ static void tell_nobody(const char *what)
 }
 
 /* ------------------------------------------------------------------------------- archive */
+
+static int collect(const struct iotedge *o, const struct support_options *options, int fd,
+                   struct err *err)
+{
+    /* Not by its name, which in a folder of somebody else's may be another file by now. */
+    auto_free char *self = xasprintf("/proc/self/fd/%d", fd);
+    struct zip_file *zip = zip_file_new(self, clock_wall_ms(), err);
+    if (!zip)
+        return -1;
+    int status = support_collect(o, options, zip, err);
+    return zip_file_end(zip, status == 0 ? err : NULL) < 0 ? -1 : status;
+}
+
+/* The guest's helper collects it: the same, but for root's eyes. */
+static int fetch(const struct support_options *options, int fd, struct err *err)
+{
+    auto_free char *request =
+        xasprintf("support-bundle %llu %llu %s%s%s\n", (unsigned long long)options->since_s,
+                  (unsigned long long)options->until_s, options->runtime_only ? "runtime" : "all",
+                  options->hub ? " " : "", options->hub ? options->hub : "");
+    options->tell("what only root may see is asked of the guest's helper");
+    return as_root_fetch(request, fd, err);
+}
 
 static int copy_out(int fd, struct err *err)
 {
@@ -67,14 +91,9 @@ static int make(const struct iotedge *o, const struct support_options *options, 
     auto_close int fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
     if (fd < 0)
         return err_sys(err, errno, "write %s", out ? "a temporary file below /var/tmp" : file);
-    /* Not by its name, which in a folder of somebody else's may be another file by now. */
-    auto_free char *self = xasprintf("/proc/self/fd/%d", fd);
-    struct zip_file *zip = zip_file_new(self, clock_wall_ms(), err);
     if (out)
         (void)unlink(temporary); /* it ends with us, however that is */
-    int status = zip ? support_collect(o, options, zip, err) : -1;
-    if (zip && zip_file_end(zip, status == 0 ? err : NULL) < 0)
-        status = -1;
+    int status = options->as_root ? fetch(options, fd, err) : collect(o, options, fd, err);
     if (status == 0)
         status = finish(fd, temporary, file, err);
     if (status < 0)
@@ -136,7 +155,8 @@ int iotedge_support_bundle(const struct iotedge *o, int argc, char **argv)
         {"iothub-hostname", required_argument, NULL, 'i'},
         {0},
     };
-    struct support_options chosen = {.since = "1 day", .tell = tell};
+    struct support_options chosen = {
+        .since = "1 day", .as_root = as_root_needed(argc, argv), .tell = tell};
     const char *file = NULL;
     int which;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
