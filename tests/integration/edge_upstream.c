@@ -256,6 +256,15 @@ static void test_network(void)
     while (l->failures < 10 && clock_mono_ms() < end)
         (void)uv_run(&loop, UV_RUN_NOWAIT);
     report("pauses grow", uv_timer_get_due_in(&l->timer) > 100000, NULL);
+
+    struct edge_link *own = link_of("edge1", "$edgeHub");
+
+    own->failures = 9;
+    edge_link_needed(own);
+    while (own->failures < 10 && clock_mono_ms() < end)
+        (void)uv_run(&loop, UV_RUN_NOWAIT);
+    report("but for the hub's own connection, which wakes the others",
+           own->failures == 10 && uv_timer_get_due_in(&own->timer) <= 60000, NULL);
     relay.cut = false;
     edge_link_retry(link_of("dev1", ""), 0);
     report("when the network is back for one, others try at once", until(&seen.online, 2), NULL);

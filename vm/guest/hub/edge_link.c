@@ -15,6 +15,7 @@
 #define KEEP_ALIVE_S         240
 #define PAUSE_MIN_MS         1000U
 #define PAUSE_MAX_MS         (5 * 60000U)
+#define PAUSE_OWN_MAX_MS     60000U /* of the edge hub itself, whose success wakes all others */
 #define PAUSE_REFUSED_MIN_MS 30000U
 #define PAUSE_REFUSED_MAX_MS (30 * 60000U)
 #define AGAIN_MS             5000U  /* somebody came: then at least this after the last attempt */
@@ -110,7 +111,9 @@ static void clear(struct edge_link *l, bool by_peer)
 /* Grows with each failure in a row; a random part of it, so that many do not come at once. */
 static uint64_t pause_ms(const struct edge_link *l)
 {
-    uint64_t limit = l->refused ? PAUSE_REFUSED_MAX_MS : PAUSE_MAX_MS;
+    bool own = str_eq(l->module, EDGE_HUB_MODULE) &&
+               str_eq(l->device, l->upstream->edge->settings->device);
+    uint64_t limit = l->refused ? PAUSE_REFUSED_MAX_MS : own ? PAUSE_OWN_MAX_MS : PAUSE_MAX_MS;
     uint64_t pause = l->refused ? PAUSE_REFUSED_MIN_MS : PAUSE_MIN_MS;
 
     for (unsigned i = 0; i < l->failures && pause < limit; i++)
