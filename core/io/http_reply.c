@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <strings.h>
 
 /* The names that clients may look at; others do without. */
 static const char *reason(int status)
@@ -47,6 +48,7 @@ void http_reply_header(struct http_exchange *x, const char *name, const char *va
 {
     size_t start = x->reply_headers.len;
 
+    x->dated |= strcasecmp(name, "Date") == 0;
     buf_printf(&x->reply_headers, "%s: %s", name, value);
     /* A value that came from outside must not begin a header of its own. */
     for (size_t i = start; i < x->reply_headers.len; i++)
@@ -70,7 +72,9 @@ static void start_head(struct http_exchange *x, int status, const char *content_
                        struct buf *head)
 {
     assert(x->handling && !x->streaming);
-    buf_printf(head, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason(status), date(x->server));
+    buf_printf(head, "HTTP/1.1 %d %s\r\n", status, reason(status));
+    if (!x->dated)
+        buf_printf(head, "Date: %s\r\n", date(x->server));
     if (content_type)
         buf_printf(head, "Content-Type: %s\r\n", content_type);
     buf_append(head, buf_str(&x->reply_headers), x->reply_headers.len);

@@ -18,6 +18,7 @@ static void clear(struct http_exchange *x)
     buf_wipe(&x->text); /* tokens travel in headers */
     buf_wipe(&x->body);
     buf_done(&x->reply_headers);
+    x->dated = false;
     x->n_headers = 0;
     x->query = 0;
     x->begun = false;

@@ -50,6 +50,7 @@ struct http_exchange {
     bool chunked;
     bool eof; /* the client sends no more */
     struct buf reply_headers;
+    bool dated; /* by whoever answers */
     void (*on_close)(void *arg);
     void *on_close_arg;
     void (*on_drain)(void *arg);
