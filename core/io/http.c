@@ -143,10 +143,9 @@ struct http *http_new(uv_loop_t *loop)
 static void fetch_free(struct http_fetch *f)
 {
     struct http_fetch **at = &f->http->fetches;
-    while (*at && *at != f)
+    while (*at != f)
         at = &(*at)->next;
-    if (*at)
-        *at = f->next;
+    *at = f->next;
 
     (void)curl_multi_remove_handle(f->http->multi, f->easy);
     curl_easy_cleanup(f->easy);
@@ -164,8 +163,10 @@ void http_free(struct http *h)
 {
     if (!h)
         return;
-    while (h->fetches)
-        fetch_free(h->fetches);
+    for (struct http_fetch *f = h->fetches, *next; f; f = next) {
+        next = f->next;
+        fetch_free(f);
+    }
     (void)curl_multi_cleanup(h->multi);
     uv_close((uv_handle_t *)h->timer, on_handle_closed);
     free(h);
