@@ -64,7 +64,7 @@ cut_everywhere() {
     if [ $at -lt 3 ] || [ $at -eq 60 ]; then echo "it was cut $at times" && return 1; fi
 }
 
-undone() { ask config-undo && is "$former" && { [ ! -s "$work/systemctl" ] || runs "$former"; }; }
+undone() { ask 'config-undo tried' && is "$former" && { [ ! -s "$work/systemctl" ] || runs "$former"; }; }
 undone_after_retry() { ask config-apply "$(text new)" && answers ok && is new && runs new && undone; }
 kept() { ask config-keep && answers ok && ask config-undo && answers 'ok nothing to undo' && is new; }
 kept_after_retry() { ask config-apply "$(text new)" && answers ok && kept; }
