@@ -108,6 +108,17 @@ private() {
 }
 check its_files_are_private private
 
+one_bundle() {
+    begin good
+    (
+        exec 7>"$work/run/bundle.lock"
+        flock 7
+        ask 'support-bundle 0 0 all'
+        [[ $said == 'error another support bundle is being collected'* ]] || { echo "it answered '$said'"; return 1; }
+    )
+}
+check one_support_bundle_at_a_time one_bundle
+
 # ---- `iotedge config` changes the same file
 decided() {
     begin good
