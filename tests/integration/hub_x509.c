@@ -303,6 +303,25 @@ static void test_options(void)
     (void)hub_end(&twice, 0);
 }
 
+static void change(const char *target, const char *body)
+{
+    if (rest(&hub, NULL, "PUT", target, "If-Match: *\r\n", body, NULL) != 200)
+        report(target, false, "it was not changed");
+}
+
+/* The connection of M ends when TARGET becomes BODY. */
+static void expect_end(const char *name, const struct mqtt_login *m, const char *target,
+                       const char *body)
+{
+    struct link l = {0};
+    auto_buf struct buf packet = {0};
+    bool ok = mqtt_login(&l, &hub, m, NULL) == 0;
+
+    change(target, body);
+    report(name, ok && recv_packet(&l, &packet) == 0 && l.ended, NULL);
+    link_close(&l);
+}
+
 /* An edge hub connects for a child whose certificate's key it has not, with a token of its own. */
 static void test_behalf(void)
 {
@@ -346,6 +365,16 @@ static void test_behalf(void)
     m.module = NULL;
     m.user = USER("barred", "barred%3Bgate");
     expect_login(&hub, "not for who cannot connect at all", &m, 5);
+    m.device = "behind";
+    m.user = USER("behind", "behind%3Bgate");
+    expect_end("it ends with the edge device's right", &m, "/devices/gate",
+               "{\"capabilities\":{\"iotEdge\":true},\"status\":\"disabled\"}");
+    expect_login(&hub, "which is disabled", &m, 5);
+    change("/devices/gate", "{\"capabilities\":{\"iotEdge\":true},\"status\":\"enabled\"}");
+    expect_end("and when the child is taken away from it", &m, "/devices/behind",
+               "{\"deviceScope\":\"\",\"authentication\":{\"type\":\"selfSigned\","
+               "\"x509Thumbprint\":{\"primaryThumbprint\":"
+               "\"0123456789ABCDEF0123456789ABCDEF01234567\"}}}");
 #undef USER
 }
 

@@ -320,6 +320,7 @@ static int check_behalf(const struct auth *a, const struct auth_proof *proof,
     grant->expiry_s = s.expiry_s + SAS_SKEW_S;
     grant->method =
         self->module[0] ? METHOD("module", "sas", "iothub") : METHOD("device", "sas", "iothub");
+    STR_SET(grant->via, edge.device);
     return 0;
 }
 
