@@ -42,6 +42,7 @@ struct provision {
 
     /* What the steps found and did. */
     bool config_unchanged; /* the helper found it in place, and kept */
+    bool config_applied;   /* the helper said so */
     bool sandbox_set;
     struct vm_status before; /* the guest before the configuration was written */
     uint64_t begun_ms;       /* of the waiting */

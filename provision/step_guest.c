@@ -9,6 +9,8 @@
 #include <stdio.h>
 
 #define VERB_KEEP     "config-keep"
+#define VERB_UNDO     "config-undo tried"
+#define VERB_UNDO_OLD "config-undo"
 #define ADMIN_MS      60000
 #define LOOK_AGAIN_MS 1000
 #define PATIENCE_MS   60000
@@ -89,6 +91,7 @@ static void on_config_written(void *arg, const char *text, const struct buf *bod
     (void)body;
     p->call = NULL;
     p->config_unchanged = !err && str_eq(text, "unchanged");
+    p->config_applied = !err && !p->config_unchanged;
     struct err why;
     if (err) {
         why = *err;
@@ -108,6 +111,7 @@ void step_write_config(struct provision *p)
     /* What is known before, to tell the new connection from an old one. */
     p->before = (struct vm_status){0};
     (void)p->guest->look(p->guest->arg, &p->before);
+    p->config_unchanged = p->config_applied = false;
 
     auto_wiped_buf struct buf text = {0};
     /* The sandbox's CA is trusted for the sandbox only, whichever way its string came. */
@@ -122,6 +126,32 @@ void step_write_config(struct provision *p)
 }
 
 static void on_ask(uv_timer_t *timer);
+
+/* A verb that ends the step, and is worth waiting for where the VM is away for a moment: it starts
+ * anew, or this process has just done that. */
+static void ask_patiently(struct provision *p, const char *verb)
+{
+    p->verb = verb;
+    p->until_ms = clock_mono_ms() + PATIENCE_MS;
+    uv_timer_start(&p->again, on_ask, 0, 0);
+}
+
+/* The image of a VM may be older than this program. Its helper takes what it applies as kept, and
+ * its undo brings back the configuration before, whatever came of this one: so only what this
+ * process saw applied is undone there. */
+static bool is_older(const struct provision *p, const struct err *err)
+{
+    return (str_eq(p->verb, VERB_KEEP) && str_eq(err->msg, "unknown verb")) ||
+           (str_eq(p->verb, VERB_UNDO) && str_eq(err->msg, "config-undo takes no arguments"));
+}
+
+static void end_older(struct provision *p)
+{
+    if (str_eq(p->verb, VERB_UNDO) && p->config_applied)
+        ask_patiently(p, VERB_UNDO_OLD);
+    else
+        provision_end(p, NULL);
+}
 
 /* Neither the helper's own word nor that of one who knows that there is no such VM. */
 static void asked_in_vain(struct provision *p, const struct err *why)
@@ -140,13 +170,12 @@ static void on_answer(void *arg, const char *text, const struct buf *body, const
     (void)text;
     (void)body;
     p->call = NULL;
-    /* The image of a VM may be older than this program: its helper takes what it applies as kept.
-     */
-    bool older = err && str_eq(p->verb, VERB_KEEP) && str_eq(err->msg, "unknown verb");
-    if (err && !older)
-        asked_in_vain(p, err);
-    else
+    if (!err)
         provision_end(p, NULL);
+    else if (is_older(p, err))
+        end_older(p);
+    else
+        asked_in_vain(p, err);
 }
 
 static void on_ask(uv_timer_t *timer)
@@ -158,15 +187,6 @@ static void on_ask(uv_timer_t *timer)
         asked_in_vain(p, &err);
 }
 
-/* A verb that ends the step, and is worth waiting for where the VM is away for a moment: it starts
- * anew, or this process has just done that. */
-static void ask_patiently(struct provision *p, const char *verb)
-{
-    p->verb = verb;
-    p->until_ms = clock_mono_ms() + PATIENCE_MS;
-    uv_timer_start(&p->again, on_ask, 0, 0);
-}
-
 /* The helper knows what is tried and not kept, also where this process is not the one that began
  * it: an undo too many takes nothing back. */
 void step_undo_config(struct provision *p)
@@ -174,7 +194,7 @@ void step_undo_config(struct provision *p)
     if (p->config_unchanged)
         provision_end(p, NULL);
     else
-        ask_patiently(p, "config-undo");
+        ask_patiently(p, VERB_UNDO);
 }
 
 void step_keep_config(struct provision *p)

@@ -203,6 +203,16 @@ check 'a folder that cannot be told whose it is: no hub starts' wait_until 10 sa
 check 'and nothing in it is lost' [ -e "$state/hub/messages" ]
 mv "$work/runtime.json" "$state/hub/runtime.json"
 check 'once it can be read, the hub goes on' eval 'wait_until 20 runs && [ -e "$state/hub/messages" ]'
+deploy running never '{}'
+wait_until 10 reported '.restartPolicy == "never"'
+edged_stop
+jq -c '.running = false | .ended = true | .exitCode = 1' "$state/hub/runtime.json" >"$work/runtime.json"
+ln -sf runtime.json "$state/hub/runtime.json"
+edged_start
+wait_until 10 says 'whose messages it keeps cannot be found out'
+mv "$work/runtime.json" "$state/hub/runtime.json"
+check 'one that had ended starts when it is asked for' eval 'same "$(action start)" 204 && wait_until 5 runs'
+deploy running always '{}'
 
 # ---- what a killed process left half-written
 edged_stop

@@ -64,7 +64,7 @@ cut_everywhere() {
     if [ $at -lt 3 ] || [ $at -eq 60 ]; then echo "it was cut $at times" && return 1; fi
 }
 
-undone() { ask config-undo && is "$former" && { [ ! -s "$work/systemctl" ] || runs "$former"; }; }
+undone() { ask 'config-undo tried' && is "$former" && { [ ! -s "$work/systemctl" ] || runs "$former"; }; }
 undone_after_retry() { ask config-apply "$(text new)" && answers ok && is new && runs new && undone; }
 kept() { ask config-keep && answers ok && ask config-undo && answers 'ok nothing to undo' && is new; }
 kept_after_retry() { ask config-apply "$(text new)" && answers ok && kept; }
@@ -107,6 +107,17 @@ private() {
     ask config-apply "$(text new)" && [ -z "$(find "$work/aziot" -type f ! -perm 600)" ] && same "$(ls -A "$work/run")" guest.lock
 }
 check its_files_are_private private
+
+one_bundle() {
+    begin good
+    (
+        exec 7>"$work/run/bundle.lock"
+        flock 7
+        ask 'support-bundle 0 0 all'
+        [[ $said == 'error another support bundle is being collected'* ]] || { echo "it answered '$said'"; return 1; }
+    )
+}
+check one_support_bundle_at_a_time one_bundle
 
 # ---- `iotedge config` changes the same file
 decided() {

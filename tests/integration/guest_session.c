@@ -136,7 +136,9 @@ static const char *admin_answer(const char *line)
     }
     if (str_eq(line, "config-keep") && !fake.older)
         return "ok\n";
-    if (str_eq(line, "config-undo"))
+    if (str_eq(line, "config-undo tried") && fake.older)
+        return "error config-undo takes no arguments\n";
+    if (str_starts(line, "config-undo"))
         return "ok previous configuration restored\n";
     return "error unknown verb\n";
 }
@@ -473,6 +475,18 @@ static void case_provision(void)
     report("a_vm_whose_image_is_older_is_provisioned_too",
            err.kind == ERR_NONE && !strstr(fake.lines, "undo"), "%s (step %zu) %s", err.msg, step,
            fake.lines);
+    fake.refuse = "error line 3: provisioning.source is wrong\n";
+    fake.lines[0] = '\0';
+    (void)run_all(string, &step);
+    report("where_it_applied_nothing_nothing_is_undone",
+           strstr(fake.lines, "config-apply\n") && !strstr(fake.lines, "config-undo\n"), "%s",
+           fake.lines);
+    fake.refuse = NULL;
+    calm();
+    fake.after_apply = "refused";
+    fake.cloud_error = "CONNACK 5: not authorized";
+    (void)run_all(string, &step);
+    report("what_it_applied_is_undone", strstr(fake.lines, "config-undo\n"), "%s", fake.lines);
     fake.older = false;
 
     calm();
@@ -563,7 +577,7 @@ static void case_lost(void)
            status.reason);
     UNTIL(undone.calls);
     report("what_a_killed_engine_tried_is_undone_then",
-           undone.err.kind == ERR_NONE && strstr(fake.lines, "config-undo\n"), "%s: %s",
+           undone.err.kind == ERR_NONE && strstr(fake.lines, "config-undo tried\n"), "%s: %s",
            undone.err.msg, fake.lines);
     provision_free(p);
     seen_reset(&s);

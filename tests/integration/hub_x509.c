@@ -303,6 +303,25 @@ static void test_options(void)
     (void)hub_end(&twice, 0);
 }
 
+static void change(const char *target, const char *body)
+{
+    if (rest(&hub, NULL, "PUT", target, "If-Match: *\r\n", body, NULL) != 200)
+        report(target, false, "it was not changed");
+}
+
+/* The connection of M ends when TARGET becomes BODY. */
+static void expect_end(const char *name, const struct mqtt_login *m, const char *target,
+                       const char *body)
+{
+    struct link l = {0};
+    auto_buf struct buf packet = {0};
+    bool ok = mqtt_login(&l, &hub, m, NULL) == 0;
+
+    change(target, body);
+    report(name, ok && recv_packet(&l, &packet) == 0 && l.ended, NULL);
+    link_close(&l);
+}
+
 /* An edge hub connects for a child whose certificate's key it has not, with a token of its own. */
 static void test_behalf(void)
 {
@@ -341,7 +360,43 @@ static void test_behalf(void)
     m.module = "$edgeAgent";
     m.user = USER("gate/$edgeAgent", "gate/$edgeAgent%3Bgate");
     expect_login(&hub, "it connects for its device's modules", &m, 0);
+    leaf_create(&hub, "gate", "barred", "{\"type\":\"none\"}", none);
+    m.device = "barred";
+    m.module = NULL;
+    m.user = USER("barred", "barred%3Bgate");
+    expect_login(&hub, "not for who cannot connect at all", &m, 5);
+    m.device = "behind";
+    m.user = USER("behind", "behind%3Bgate");
+    expect_end("it ends with the edge device's right", &m, "/devices/gate",
+               "{\"capabilities\":{\"iotEdge\":true},\"status\":\"disabled\"}");
+    expect_login(&hub, "which is disabled", &m, 5);
+    change("/devices/gate", "{\"capabilities\":{\"iotEdge\":true},\"status\":\"enabled\"}");
+    expect_end("and when the child is taken away from it", &m, "/devices/behind",
+               "{\"deviceScope\":\"\",\"authentication\":{\"type\":\"selfSigned\","
+               "\"x509Thumbprint\":{\"primaryThumbprint\":"
+               "\"0123456789ABCDEF0123456789ABCDEF01234567\"}}}");
 #undef USER
+}
+
+/* The longest chain that there can be: a module of a child, all names as long as may be. */
+static void test_longest_chain(void)
+{
+    char edge[129], child[129], mod[129], gate[128], none[128], sr[300], user[1100], target[300];
+    auto_json cJSON *out = NULL;
+    struct mqtt_login m = {.device = child, .module = mod, .key = gate, .sr = sr, .user = user};
+
+    snprintf(edge, sizeof(edge), "%0128d", 1);
+    snprintf(child, sizeof(child), "%0128d", 2);
+    snprintf(mod, sizeof(mod), "%0128d", 3);
+    device_create(&hub, edge, true, gate);
+    leaf_create(&hub, edge, child, NULL, none);
+    snprintf(target, sizeof(target), "/devices/%s/modules/%s", child, mod);
+    (void)rest(&hub, NULL, "PUT", target, NULL, "{}", &out);
+    snprintf(sr, sizeof(sr), HUB_HOST "/devices/%s/modules/$edgeHub", edge);
+    snprintf(user, sizeof(user),
+             HUB_HOST "/%s/%s/?api-version=2021-04-12&auth-chain=%s%%2F%s%%3B%s%%3B%s", child, mod,
+             child, mod, child, edge);
+    expect_login(&hub, "a child's module has the longest chain", &m, 0);
 }
 
 int main(void)
@@ -364,6 +419,7 @@ int main(void)
     test_hubs();
     test_options();
     test_behalf();
+    test_longest_chain();
     (void)file_remove_tree(dir, NULL);
     return hub_finish(&hub);
 }

@@ -173,16 +173,19 @@ static bool installed(const struct edge_hub *h, struct err *err)
 void edge_hub_start(struct edge_hub *h, const struct module_spec *spec, bool counted)
 {
     struct err err;
+    bool asked_for = h->again;
     h->again = false;
     if (counted) {
         h->track.restart.count++;
         h->track.restart.last_ms = clock_wall_ms();
     }
     if (!h->known) {
-        if (edge_hub_take_folder(h, &err) < 0)
+        if (edge_hub_take_folder(h, &err) < 0) {
             fail(h, &err);
-        else
-            edge_hub_look_in(h, 0); /* it may not be to start at all */
+            return;
+        }
+        h->again = h->again || asked_for;
+        edge_hub_look_in(h, 0); /* unless it was asked for, it may not be to start at all */
         return;
     }
     if (!installed(h, &err) || edge_hub_clear(h, &err) < 0) {

@@ -264,13 +264,18 @@ static int check_token(const struct auth *a, const struct auth_proof *proof,
     return 0;
 }
 
+static int refuse_none(struct err *err)
+{
+    return err_set(err, ERR_AUTH, "its authentication type is none");
+}
+
 /* The IoT Edge device at the end of the chain, which must lead from SELF straight to it: one above
  * the other is not supported. */
 static int chain_actor(const struct auth *a, const char *chain, const struct identity *self,
                        struct identity *ret, struct err *err)
 {
     const char *actor = strrchr(chain, ';');
-    char whole[3 * IDENTITY_ID_MAX + 2];
+    char whole[TOPIC_CHAIN_MAX];
     bool module = self->module[0] != '\0';
 
     actor = actor ? actor + 1 : "";
@@ -298,6 +303,8 @@ static int check_behalf(const struct auth *a, const struct auth_proof *proof,
     char target[320];
     struct sas s;
 
+    if (self->auth == IDENTITY_NONE)
+        return refuse_none(err);
     if (chain_actor(a, proof->chain, self, &edge, err) < 0)
         return -1;
     if (!str_eq(edge.device, owner->device) && !registry_is_child(owner, &edge))
@@ -313,6 +320,7 @@ static int check_behalf(const struct auth *a, const struct auth_proof *proof,
     grant->expiry_s = s.expiry_s + SAS_SKEW_S;
     grant->method =
         self->module[0] ? METHOD("module", "sas", "iothub") : METHOD("device", "sas", "iothub");
+    STR_SET(grant->via, edge.device);
     return 0;
 }
 
@@ -331,7 +339,7 @@ static int check_own(const struct auth *a, const struct auth_proof *proof,
         return check_certificate(a, self, proof->tls, err);
     case IDENTITY_NONE:
     default:
-        return err_set(err, ERR_AUTH, "its authentication type is none");
+        return refuse_none(err);
     }
 }
 

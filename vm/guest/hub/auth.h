@@ -50,6 +50,7 @@ struct auth_grant {
     uint64_t expiry_s;   /* its connection ends then; UINT64_MAX: never */
     const char *method;  /* how it proved that, as IoT Hub writes it on its messages; static */
     char generation[24]; /* of its identity */
+    char via[IDENTITY_ID_MAX]; /* the IoT Edge device whose hub speaks for it; "": nobody */
 };
 
 /* Whether PROOF is good for a connection to HUB (from the user name, with or without a port) as

@@ -70,6 +70,7 @@ static void client_free(struct client *client)
 {
     will_free(client->will);
     free(client->model_id);
+    free(client->via);
     free(client);
 }
 
@@ -187,4 +188,14 @@ void clients_drop(struct clients *c, const char *device, const char *module)
         if (str_eq(client->device, device) && (!module || str_eq(client->module, module)))
             drop(c, client, why);
     }
+}
+
+void clients_drop_behalf(struct clients *c, const char *edge)
+{
+    for (size_t i = 0; i < c->n_buckets; i++)
+        for (struct client *client = c->buckets[i], *next; client; client = next) {
+            next = client->next;
+            if (client->conn && str_eq(client->via, edge))
+                drop(c, client, "its edge hub was changed or removed");
+        }
 }

@@ -34,6 +34,9 @@ bool clients_call(struct clients *c, const char *device, const char *module, con
 /* Ends the session of an identity that lost its right to one: it was disabled, removed, or proves
  * itself in another way from now on. MODULE NULL: the device and all of its modules. */
 void clients_drop(struct clients *c, const char *device, const char *module);
+/* Ends the sessions that the hub of the IoT Edge device EDGE has for others, when it lost its right
+ * to them. */
+void clients_drop_behalf(struct clients *c, const char *edge);
 /* Where messages to DEVICE go; NULL where it was never seen. */
 struct c2d_link *clients_link(const struct clients *c, const char *device);
 

@@ -41,12 +41,13 @@ static int restore_session(struct store *store, const struct topic_user *user, b
     return store_session_put(store, user->device, user->module, keep, 0, err);
 }
 
-static void take_model(struct client *c, const char *model_id)
+/* NAME may be "": none, which is NULL in TO. */
+static void take_name(char **to, const char *name)
 {
-    if (str_eq(c->model_id, model_id) || (!c->model_id && !model_id[0]))
+    if (str_eq(*to, name) || (!*to && !name[0]))
         return;
-    free(c->model_id);
-    c->model_id = model_id[0] ? xstrdup(model_id) : NULL;
+    free(*to);
+    *to = name[0] ? xstrdup(name) : NULL;
 }
 
 static void *on_connect(void *owner, struct mqtt_conn *conn, const struct mqtt_packet *p,
@@ -73,7 +74,8 @@ static void *on_connect(void *owner, struct mqtt_conn *conn, const struct mqtt_p
     if (c->conn)
         mqtt_conn_end(c->conn, "another connection took its place");
     c->will = steal(will); /* who is not connected has none */
-    take_model(c, user.model_id);
+    take_name(&c->model_id, user.model_id);
+    take_name(&c->via, grant.via);
     c->conn = conn;
     c->method = grant.method;
     STR_SET(c->generation, grant.generation);

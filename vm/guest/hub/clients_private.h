@@ -20,6 +20,7 @@ struct client {
     struct will *will;           /* NULL: none */
     const char *method;          /* how it proved who it is */
     char generation[24];
+    char *via;       /* the IoT Edge device whose hub speaks for it; NULL: nobody */
     unsigned subs;   /* enum topic_sub */
     unsigned served; /* those of them that took effect */
     bool keep;       /* its subscriptions are kept: clean session was not asked for */

@@ -111,8 +111,8 @@ static void clear(struct edge_link *l, bool by_peer)
 /* Grows with each failure in a row; a random part of it, so that many do not come at once. */
 static uint64_t pause_ms(const struct edge_link *l)
 {
-    bool own = str_eq(l->module, EDGE_HUB_MODULE) &&
-               str_eq(l->device, l->upstream->edge->settings->device);
+    bool own =
+        str_eq(l->module, EDGE_HUB_ID) && str_eq(l->device, l->upstream->edge->settings->device);
     uint64_t limit = l->refused ? PAUSE_REFUSED_MAX_MS : own ? PAUSE_OWN_MAX_MS : PAUSE_MAX_MS;
     uint64_t pause = l->refused ? PAUSE_REFUSED_MIN_MS : PAUSE_MIN_MS;
 

@@ -32,10 +32,10 @@ static int ask_for_child(struct edge_link *l, const char *resource, uint64_t exp
         return err_set(err, ERR_REMOTE, "it is disabled");
     l->on_behalf = child->auth == SCOPE_AUTH_SELF_SIGNED || child->auth == SCOPE_AUTH_CA;
     if (l->on_behalf) {
-        auto_free char *own = xasprintf("%s/devices/%s/modules/" EDGE_HUB_MODULE, e->settings->hub,
-                                        e->settings->device);
+        auto_free char *own =
+            xasprintf("%s/devices/%s/modules/" EDGE_HUB_ID, e->settings->hub, e->settings->device);
 
-        l->asking = edge_workload_token(e->workload, EDGE_HUB_MODULE, own, expiry_s, on_signed, l);
+        l->asking = edge_workload_token(e->workload, EDGE_HUB_ID, own, expiry_s, on_signed, l);
         return 0;
     }
     if (child->auth != SCOPE_AUTH_SAS || !child->primary.len)

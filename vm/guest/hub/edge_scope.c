@@ -7,6 +7,7 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/random.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/edge_clients.h"
 #include "vm/guest/hub/edge_scope_json.h"
@@ -124,10 +125,7 @@ static void on_next(uv_timer_t *timer);
 /* A tenth more or less, so that not all devices of a plant ask at once. */
 static void next_after(struct edge_scope *s, uint64_t ms)
 {
-    uint32_t random = 0;
-
-    (void)uv_random(NULL, NULL, &random, sizeof(random), 0, NULL);
-    (void)uv_timer_start(s->next, on_next, ms - ms / 10 + random % (ms / 5 + 1), 0);
+    (void)uv_timer_start(s->next, on_next, ms - ms / 10 + random_below(ms / 5 + 1), 0);
 }
 
 static uint64_t back_off(unsigned failures)

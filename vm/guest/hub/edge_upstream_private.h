@@ -18,7 +18,6 @@
 #define EDGE_LINK_BYTES     (1U << 20) /* past this no more is added to them */
 #define EDGE_LINK_TAKEN_MAX 64         /* messages from the cloud that wait for a commit */
 #define EDGE_LINK_BUCKETS   1024
-#define EDGE_HUB_MODULE     "$edgeHub"
 
 enum edge_link_step {
     LINK_REST,  /* nobody needs it */

@@ -107,13 +107,22 @@ static int remove_system_modules(struct hub *hub, const char *device, struct err
     return 0;
 }
 
+/* Its own, or that of the edge hub which may speak for it. */
 static bool lost_right(const struct identity *before, const struct identity *now)
 {
-    return (now->disabled && !before->disabled) || now->auth != before->auth ||
+    return (before->parents[0] && !str_eq(before->parents, now->parents)) ||
+           (now->disabled && !before->disabled) || now->auth != before->auth ||
            !str_eq(before->primary_key, now->primary_key) ||
            !str_eq(before->secondary_key, now->secondary_key) ||
            !str_eq(before->primary_thumbprint, now->primary_thumbprint) ||
            !str_eq(before->secondary_thumbprint, now->secondary_thumbprint);
+}
+
+static void drop_sessions(struct hub *hub, const struct identity *id)
+{
+    clients_drop(hub->clients, id->device, id->module[0] ? id->module : NULL);
+    if (id->module[0] ? str_eq(id->module, "$edgeHub") : id->iot_edge)
+        clients_drop_behalf(hub->clients, id->device);
 }
 
 /* A name that may become an identity's. */
@@ -190,7 +199,7 @@ static int write_identity(struct hub *hub, const struct registry_write *w, struc
         configuration_follow(hub, w->device, w->module, err) < 0)
         return -1;
     if (exists && lost_right(&before, &now))
-        clients_drop(hub->clients, w->device, w->module[0] ? w->module : NULL);
+        drop_sessions(hub, &before);
     log_info("registry", "%s %s%s%s", exists ? "changed" : "created", w->device,
              w->module[0] ? "/" : "", w->module);
     *ret = now;
@@ -252,7 +261,7 @@ int registry_delete(struct hub *hub, const char *device, const char *module, con
     status = delete_identity(hub, &id, err);
     if (store_end(hub->store, status, err) < 0)
         return -1;
-    clients_drop(hub->clients, device, module[0] ? module : NULL);
+    drop_sessions(hub, &id);
     log_info("registry", "deleted %s%s%s", device, module[0] ? "/" : "", module);
     return 0;
 }
@@ -301,7 +310,7 @@ int registry_move(struct hub *hub, const char *device, const char *hub_name, str
     id.version++;
     if (release_children(hub, &id, err) < 0 || store_identity_put(hub->store, &id, err) < 0)
         return -1;
-    clients_drop(hub->clients, device, NULL);
+    drop_sessions(hub, &id);
     return follow_all(hub, device, err);
 }
 

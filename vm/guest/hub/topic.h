@@ -74,13 +74,15 @@ enum topic_sub {
  * Messages to the device have all the wider filters, too, that SDKs and samples use. */
 unsigned topic_filter(const char *text, size_t len, const char *device, const char *module);
 
+#define TOPIC_CHAIN_MAX (4 * IDENTITY_ID_MAX) /* "DEVICE/MODULE;DEVICE;EDGE" */
+
 /* "{host}/{device}[/{module}]/[?]api-version=...&..." of a CONNECT. */
 struct topic_user {
     char host[254]; /* with its port where it has one */
     char device[IDENTITY_ID_MAX], module[IDENTITY_ID_MAX];
     char api_version[40];
-    char model_id[260];                  /* "" where it names none */
-    char chain[3 * IDENTITY_ID_MAX + 2]; /* on whose way it comes; "" where it speaks for itself */
+    char model_id[260];          /* "" where it names none */
+    char chain[TOPIC_CHAIN_MAX]; /* on whose behalf it comes; "" where it speaks for itself */
 };
 int topic_parse_user(const char *text, size_t len, struct topic_user *ret, struct err *err);
 
