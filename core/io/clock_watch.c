@@ -6,7 +6,7 @@
 #include "core/base/mem.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <stdint.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -17,9 +17,11 @@ struct clock_watch {
     void *arg;
 };
 
+_Static_assert(sizeof(time_t) == sizeof(int64_t), "a time that never comes");
+
 static int arm(int fd)
 {
-    const struct itimerspec never = {.it_value.tv_sec = LONG_MAX / 1000000000L};
+    const struct itimerspec never = {.it_value.tv_sec = INT64_MAX / 1000000000};
 
     return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
 }

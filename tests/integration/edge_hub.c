@@ -251,6 +251,34 @@ static void test_cloud_method(struct link *l)
 #define FROM_SENDER        "x-ms-edge-moduleId: " EDGE_DEVICE "/sender\r\n"
 #define METHODS_OF(module) "/twins/" EDGE_DEVICE "/modules/" module "/methods"
 
+/* The session of one that comes back has it subscribed before it listens. */
+static void test_method_held(void)
+{
+    struct mqtt_login m = module_login("receiver");
+    struct link service = {0}, l = {0};
+    bool ok;
+
+    m.keep_session = true;
+    if (!login(&l, m, NULL))
+        return;
+    (void)mqtt_subscribe(&l, "$iothub/methods/POST/#", 0);
+    (void)mqtt_ping(&l);
+    link_close(&l);
+    if (!login(&l, m, NULL))
+        return;
+    ok = link_open(&service, &hub, hub.https_port);
+    rest_ask(&service, &hub, NULL, "POST", METHODS_OF("receiver"), NULL,
+             "{\"methodName\":\"wait\",\"payload\":{\"n\":1}}");
+    ok = ok && mqtt_ping(&l) && mqtt_subscribe(&l, "$iothub/methods/POST/#", 0) == 0 &&
+         answer_method(&l, "wait", 200, "1");
+    buf_clear(&answer);
+    ok = rest_answer_text(&service, &answer) == 200 && ok;
+    report("a method waits until a client that came back listens", ok, buf_str(&answer));
+    link_close(&l);
+    m.keep_session = false;
+    expect_login(&edge.link, "(its session ends)", &m, 0);
+}
+
 /* Asks the edge hub as MODULE, whose key signs. */
 static int edge_call(const char *module, const char *method, const char *target,
                      const char *headers, const char *body)
@@ -338,6 +366,7 @@ int main(void)
     }
     link_close(&sender);
     link_close(&receiver);
+    test_method_held();
     test_will();
     test_leaf();
     test_metrics();

@@ -541,6 +541,25 @@ Test(outbox, sets_the_journal_aside_after_a_cut)
     cr_expect_str_eq(drain(up, false), "");
 }
 
+/* With a clock that went back, the newest by name is not the one that was cut. */
+Test(outbox, a_journal_replaces_no_other)
+{
+    auto_free char *name = xasprintf("%s.damaged-20250101T000000Z", path);
+    auto_free char *other = xasprintf("%s.damaged-20990101T000000Z-wal", path);
+    auto_buf struct buf kept = {0};
+
+    put_aside("20990101T000000Z");
+    put_aside("20990101T000000Z-wal");
+    add_to("1", up, 10, -1);
+    commit();
+    outbox_close(outbox);
+    cr_assert_eq(rename(path, name), 0);
+    open_it();
+    cr_assert_eq(file_read(other, 1 << 20, &kept, NULL), 0);
+    cr_expect_str_eq(buf_str(&kept), "x");
+    cr_expect(file_exists(outbox_set_aside(outbox)) || !strstr(outbox_set_aside(outbox), "2099"));
+}
+
 Test(outbox, keeps_two_damaged_databases)
 {
     static const char *const former[] = {"20200101T000000Z", "20200101T000000Z-wal",

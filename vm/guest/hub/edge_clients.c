@@ -175,7 +175,14 @@ static struct edge_client *find_subscriber(const struct edge_clients *c, const c
 {
     struct edge_client *client = find(c, device, module);
 
-    return client && client->conn && (client->subs & sub) ? client : NULL;
+    return client && client->conn && (client->subs & ~client->held & sub) ? client : NULL;
+}
+
+uint64_t edge_clients_hold_ms(const struct edge_clients *c, const char *device, const char *module)
+{
+    const struct edge_client *client = find(c, device, module);
+
+    return client && client->conn && (client->held & SUB_METHODS) ? HELD_MS : 0;
 }
 
 void edge_clients_twin_reply(struct edge_clients *c, const char *device, const char *module,

@@ -27,7 +27,10 @@ void edge_clients_twin_reply(struct edge_clients *c, const char *device, const c
 /* "{...,"$version":n}" to a client that subscribed to desired changes. */
 void edge_clients_push_desired(struct edge_clients *c, const char *device, const char *module,
                                uint64_t version, const char *patch, size_t len);
-/* A direct method; false where the client is not there or takes none. */
+/* How long a client that is there may need until it takes the methods for which its kept session
+ * has it subscribed; 0 where it takes them, or is not there. */
+uint64_t edge_clients_hold_ms(const struct edge_clients *c, const char *device, const char *module);
+/* A direct method; false where the client is not there or takes none yet. */
 bool edge_clients_call(struct edge_clients *c, const char *device, const char *module,
                        const char *method, const char *rid, const char *payload, size_t len);
 /* Ends the session of an identity that lost its right to one. MODULE NULL: the device and all of

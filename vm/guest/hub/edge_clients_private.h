@@ -9,6 +9,8 @@
 
 struct edge_flow;
 
+#define HELD_MS 2000 /* the longest that subscriptions of a kept session are held */
+
 /* An identity that connected at least once: it stays when the connection ends, for the report of
  * when that was. */
 struct edge_client {
@@ -21,6 +23,7 @@ struct edge_client {
     unsigned subs;               /* enum topic_sub */
     unsigned held;               /* those of its kept session that it has not repeated yet */
     unsigned served;             /* those of SUBS that took effect */
+    unsigned stored;             /* SUBS as they were when its session was written */
     bool keep;                   /* its subscriptions are kept: clean session was not asked for */
     bool refused;                /* its last message, which was logged */
     uint64_t held_until_ms;      /* loop time */

@@ -79,7 +79,7 @@ static struct edge_client *begin(struct edge_pending *p, uint64_t expiry_s, unsi
     free(c->model_id);
     c->model_id = p->user.model_id[0] ? xstrdup(p->user.model_id) : NULL;
     c->conn = p->conn;
-    c->subs = subs;
+    c->subs = c->stored = subs;
     c->held = subs & (SUB_METHODS | SUB_DEVICEBOUND | SUB_INPUTS);
     c->served = 0;
     c->keep = !p->clean;

@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-#define HELD_MS 2000
-
 static const char will_mark[] = "iothub-MessageType=Will";
 static const char retain_mark[] = "mqtt-retain=true";
 
@@ -223,6 +221,7 @@ static void keep_subs(struct edge_client *c)
 {
     struct err err = {0};
 
+    c->stored = c->subs;
     if (c->keep && edge_store_session_put(c->clients->edge->store, c->device, c->module, true,
                                           c->subs, &err) < 0)
         edge_client_say(c, "its subscriptions are not kept: ", err.msg);
@@ -253,7 +252,7 @@ static void on_subscribed(void *x)
 {
     struct edge_client *c = x;
 
-    if (c->subs != c->served)
+    if (c->subs != c->stored)
         keep_subs(c);
     serve(c);
 }

@@ -5,6 +5,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "vm/guest/hub/edge_clients.h"
 #include "vm/guest/hub/edge_upstream.h"
 #include "vm/guest/hub/methods.h"
 
@@ -84,6 +85,8 @@ void edge_methods_call(struct edge *edge, const char *device, const char *module
                                      .name = name,
                                      .payload = payload,
                                      .len = len,
+                                     .connect_ms =
+                                         edge_clients_hold_ms(edge->clients, device, module),
                                      .response_ms = RESPONSE_MS};
     struct edge_call *c = xcalloc(1, sizeof(*c));
 

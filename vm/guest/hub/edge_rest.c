@@ -8,6 +8,7 @@
 #include "core/base/percent.h"
 #include "core/base/str.h"
 #include "vm/guest/hub/edge_auth.h"
+#include "vm/guest/hub/edge_clients.h"
 #include "vm/guest/hub/edge_methods.h"
 #include "vm/guest/hub/method_json.h"
 #include "vm/guest/hub/mqtt_conn.h"
@@ -103,7 +104,7 @@ static void on_checked(void *arg, uint64_t expiry_s, const struct err *refusal)
     auto_json cJSON *body = NULL;
     auto_buf struct buf payload = {0};
     struct err err = {0};
-    uint64_t id;
+    uint64_t id, hold_ms;
 
     (void)expiry_s;
     call->wait = NULL;
@@ -112,8 +113,12 @@ static void on_checked(void *arg, uint64_t expiry_s, const struct err *refusal)
     } else if (read_body(call->x, &body, &err) < 0 ||
                method_json_read(body, &method, &payload, &err) < 0) {
         fail(call, &err);
-    } else if ((id = methods_start(call->edge->methods, &method, on_done, call))) {
-        call->id = id; /* else it is over already */
+    } else {
+        hold_ms = edge_clients_hold_ms(call->edge->clients, call->device, call->module);
+        if (method.connect_ms < hold_ms)
+            method.connect_ms = hold_ms;
+        if ((id = methods_start(call->edge->methods, &method, on_done, call)))
+            call->id = id; /* else it is over already */
     }
 }
 

@@ -138,13 +138,21 @@ int store_set_aside(const char *path, char **ret_name, struct err *err)
     return 0;
 }
 
-/* A journal that a cut left behind goes where its database is: SQLite would drop it. */
+static bool has_journal(const char *path, const char *when)
+{
+    auto_free char *journal = xasprintf("%s" MARK "%s-wal", path, when);
+
+    return file_exists(journal);
+}
+
+/* A journal that a cut left behind goes where its database is: SQLite would drop it. Its database
+ * may not be the newest one by name, since clocks go wrong; no other's journal is overwritten. */
 static int follow(const char *path, char **ret_name, struct err *err)
 {
     char when[WHEN_SIZE];
 
     look_aside(path, "", false, when);
-    if (!when[0] && name_now(when, err) < 0)
+    if ((!when[0] || has_journal(path, when)) && name_now(when, err) < 0)
         return -1;
 
     auto_free char *name = xasprintf("%s" MARK "%s", path, when);

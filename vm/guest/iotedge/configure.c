@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/base/toml.h"
+#include "core/io/digest.h"
 #include "vm/guest/iotedge/ask.h"
 #include "vm/guest/iotedge/say.h"
 #include "vm/guest/iotedge/units.h"
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define HELPER_LOCK "/run/berth/guest.lock" /* of the engine's helper, which also changes it */
+#define TRYING_MAX  200
 
 static const char usage[] =
     "usage: iotedge config apply [-c FILE]\n"
@@ -28,17 +30,27 @@ static const char usage[] =
 
 /* ------------------------------------------------------------------------------- apply */
 
-/* The one before stays beside it. Where the engine's helper tries one, that is not one to go back
- * to. */
+/* Whether CONFIG is what the engine's helper tries: its digest is that of the note. */
+static bool is_tried(const char *trying, const struct buf *config)
+{
+    auto_buf struct buf note = {0};
+    char digest[DIGEST_HEX_SIZE];
+    digest_sha256(buf_str(config), config->len, digest);
+    return file_read(trying, TRYING_MAX, &note, NULL) == 0 && str_starts(buf_str(&note), digest);
+}
+
+/* The one before stays beside it. One that is only tried is not one to go back to. */
 static int keep_former(const char *path, const char *trying, const struct buf *text,
                        struct err *err)
 {
     auto_wiped_buf struct buf former = {0};
     auto_free char *aside = xasprintf("%s.prev", path);
-    if (!file_exists(path) || file_exists(trying))
+    if (!file_exists(path))
         return 0;
     if (file_read(path, TOML_TEXT_MAX, &former, err) < 0)
         return -1;
+    if (is_tried(trying, &former))
+        return 0;
     bool same = former.len == text->len && memcmp(buf_str(&former), buf_str(text), text->len) == 0;
     return same ? 0 : file_write(aside, buf_str(&former), former.len, 0600, err);
 }
