@@ -113,9 +113,9 @@ done
 check 'and modules can be asked' wait_until 90 answered sink
 
 # ---- a device behind the edge
+authority() { curl -sf --unix-socket "$work/workload.sock" "http://w/trust-bundle?$v" | jq -ers '.[0].certificate // error' >"$work/edge-ca.pem"; }
 leaf_start() {
     printf '127.0.0.1 localhost edge.local\n' >"$work/hosts"
-    curl -sf --unix-socket "$work/workload.sock" "http://w/trust-bundle?$v" | jq -r .certificate >"$work/edge-ca.pem"
     printf '%s;GatewayHostName=edge.local' "$(hub_leaf edge-1 leaf-1)" >"$work/leaf.string"
     # shellcheck disable=SC2016
     CA=$work/edge-ca.pem unshare --mount sh -c 'mount --bind "$0" /etc/hosts && exec node tests/sdk/edge_leaf.js' "$work/hosts" \
@@ -123,6 +123,7 @@ leaf_start() {
     leaf_pid=$!
 }
 leaf_said() { grep -qx -- "$1" "$work/leaf.log" || { tail -n 12 "$work/leaf.log"; return 1; }; }
+check 'the runtime, which may have died just now, gives its authority' wait_until 30 authority
 leaf_start
 check 'a leaf device connects through the gateway and sends' wait_until 60 leaf_said sent || leaf_said sent
 leaf_twin() { hub_call GET /twins/leaf-1 | jq -es '.[0].properties.reported.leaf'; }
