@@ -171,7 +171,7 @@ run_check() {
     wait
     cat "$logs/static.log"
     # As far as time allows, the same tree gets the same verdict: to search further, with other seeds, is what `make fuzz-run` is for.
-    FUZZ_SEED=1 part "${make[@]}" fuzz-run T="${FUZZ_SECONDS:-5}"
+    FUZZ_SEED=1 part "${make[@]}" fuzz-run T="${FUZZ_SECONDS:-3}"
     awk '{ p += $1; f += $2 } END { printf "%d passed, %d failed\n", p, f; exit f > 0 }' "$tally"
 }
 
