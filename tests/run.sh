@@ -163,7 +163,6 @@ run_check() {
     stage 'format' "${make[@]}" fmt-check
     stage 'build with gcc' "${make[@]}" MODE=debug WERROR=1 all
     stage 'build with clang' "${make[@]}" MODE=fuzz WERROR=1 CC=clang all fuzz
-    part "${make[@]}" MODE=debug unit
     part "${make[@]}" asan
     # A guest under emulation leaves most of a second processor idle.
     static_checks >"$logs/static.log" 2>&1 &

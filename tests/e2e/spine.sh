@@ -252,8 +252,6 @@ berth sandbox events --follow --json --device "$vm" >"$work/events.json" 2>/dev/
 events_pid=$!
 check 'messages are asked for, without an end' invoke source send '{"count": 1000000, "every": 200, "run": "2"}'
 check 'they flow' flows_on
-check 'the edge hub is restarted on the way' edge_hub_restarts
-check 'and they flow on' flows_on
 hour=$SECONDS
 check 'the device goes offline, and an hour goes by' guest_root "$(link_to_cloud -I); date -s @\$((\$(date +%s) + 3600))"
 check 'modules go on without the cloud' flows_on
